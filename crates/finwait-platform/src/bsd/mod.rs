@@ -1,0 +1,76 @@
+//! macOS, FreeBSD, NetBSD and OpenBSD.
+
+mod errors;
+mod info;
+#[cfg_attr(target_os = "macos", path = "macos.rs")]
+#[cfg_attr(target_os = "freebsd", path = "freebsd.rs")]
+#[cfg_attr(target_os = "netbsd", path = "netbsd.rs")]
+#[cfg_attr(target_os = "openbsd", path = "openbsd.rs")]
+mod own;
+#[path = "../plain.rs"]
+mod plain;
+#[path = "../unix/mod.rs"]
+mod unix;
+
+use std::io;
+use std::ops::RangeInclusive;
+
+pub(crate) use info::{fin_acked, tcp_info};
+pub(crate) use own::unacknowledged;
+pub(crate) use plain::{connect_from, discard};
+use socket2::Socket;
+pub(crate) use unix::{SocketLibrary, process_cpu_time};
+
+use crate::errors::ErrorTable;
+pub(crate) use crate::portable::{arm_abort, half_close, listen, take_error};
+use crate::types::{FileLimit, TimeWaitReuse};
+
+pub(crate) const ERRORS: ErrorTable = errors::TABLE;
+
+/// Whether the send queue counts our unacknowledged FIN as a byte; not known of any of them.
+pub(crate) const QUEUE_COUNTS_FIN: bool = false;
+
+/// None of them tells sent from unsent bytes.
+pub(crate) fn unsent(_: &Socket) -> io::Result<Option<u64>> {
+    Ok(None)
+}
+
+pub(crate) fn unread(socket: &Socket) -> io::Result<Option<u64>> {
+    unix::unread(socket).map(Some)
+}
+
+pub(crate) fn open_file_limit() -> io::Result<Option<FileLimit>> {
+    unix::open_file_limit().map(Some)
+}
+
+pub(crate) fn raise_open_file_limit(want: u64) -> io::Result<Option<FileLimit>> {
+    match unix::raise_open_file_limit(want) {
+        // macOS reports a hard limit of "none" and refuses what lies above OPEN_MAX.
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
+            unix::raise_open_file_limit(want.min(own::OPEN_MAX)).map(Some)
+        }
+        result => result.map(Some),
+    }
+}
+
+// The settings below exist as sysctl(3) names that differ by system; none is read yet.
+
+pub(crate) fn local_port_range() -> Option<RangeInclusive<u16>> {
+    None
+}
+
+pub(crate) fn time_wait_reuse() -> Option<TimeWaitReuse> {
+    None
+}
+
+pub(crate) fn time_wait_cap() -> Option<u64> {
+    None
+}
+
+pub(crate) fn listen_backlog_cap() -> Option<u64> {
+    None
+}
+
+pub(crate) fn kernel_release() -> Option<String> {
+    None
+}

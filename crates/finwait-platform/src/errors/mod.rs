@@ -1,0 +1,191 @@
+//! Errors of sockets: their names, their meaning, and what follows from them.
+//!
+//! Each system's module has its table of them, a [`ErrorTable`]. That of Windows is plain numbers
+//! and stands here, so that its tests run anywhere.
+
+#[cfg(any(test, all(windows, not(finwait_force_fallback))))]
+pub(crate) mod windows;
+
+use std::io::{self, ErrorKind};
+
+use crate::types::{AcceptError, EndCause};
+
+/// One error that a call on a socket can fail with.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) raw: i32,
+    pub(crate) name: &'static str,
+    pub(crate) meaning: &'static str,
+}
+
+/// What one family of systems knows about its errors.
+#[derive(Debug)]
+pub(crate) struct ErrorTable {
+    pub(crate) entries: &'static [&'static [Entry]],
+    /// The peer reset the connection.
+    pub(crate) reset: &'static [i32],
+    /// The local stack gave the connection up.
+    pub(crate) lost: &'static [i32],
+    /// `accept` took a dead connection off its queue.
+    pub(crate) next_connection: &'static [i32],
+    /// `accept` must wait.
+    pub(crate) out_of_resources: &'static [i32],
+}
+
+impl ErrorTable {
+    pub(crate) fn find(&self, raw: i32) -> Option<&'static Entry> {
+        let mut entries = self.entries.iter().copied().flatten();
+        entries.find(|entry| entry.raw == raw)
+    }
+
+    pub(crate) fn describe(&self, error: &io::Error) -> String {
+        match error.raw_os_error().and_then(|raw| self.find(raw)) {
+            Some(Entry { raw, name, meaning }) => format!("{name} ({raw}): {meaning}"),
+            None => error.to_string(),
+        }
+    }
+
+    pub(crate) fn end_cause(&self, error: &io::Error) -> EndCause {
+        match self.known(error) {
+            Some(raw) if self.reset.contains(&raw) => EndCause::Reset,
+            Some(raw) if self.lost.contains(&raw) => EndCause::Lost,
+            Some(_) => EndCause::Other,
+            None => end_cause_by_kind(error.kind()),
+        }
+    }
+
+    pub(crate) fn accept_error(&self, error: &io::Error) -> AcceptError {
+        match self.known(error) {
+            Some(raw) if self.next_connection.contains(&raw) => AcceptError::NextConnection,
+            Some(raw) if self.out_of_resources.contains(&raw) => AcceptError::OutOfResources,
+            Some(_) => AcceptError::Fatal,
+            None => accept_error_by_kind(error.kind()),
+        }
+    }
+
+    fn known(&self, error: &io::Error) -> Option<i32> {
+        error.raw_os_error().filter(|&raw| self.find(raw).is_some())
+    }
+}
+
+/// For errors without a number (made by a program) or with one that no table here has.
+fn end_cause_by_kind(kind: ErrorKind) -> EndCause {
+    match kind {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => EndCause::Reset,
+        ErrorKind::ConnectionAborted
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkDown
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::TimedOut => EndCause::Lost,
+        _ => EndCause::Other,
+    }
+}
+
+/// As above. The kinds of "too many open files" have no stable name, so an error that nobody
+/// knows asks for patience: a listener given up by mistake costs more than a pause.
+fn accept_error_by_kind(kind: ErrorKind) -> AcceptError {
+    match kind {
+        ErrorKind::ConnectionAborted
+        | ErrorKind::ConnectionReset
+        | ErrorKind::HostUnreachable
+        | ErrorKind::Interrupted
+        | ErrorKind::NetworkDown
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::TimedOut => AcceptError::NextConnection,
+        ErrorKind::InvalidInput
+        | ErrorKind::NotConnected
+        | ErrorKind::PermissionDenied
+        | ErrorKind::Unsupported => AcceptError::Fatal,
+        _ => AcceptError::OutOfResources,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What any table must satisfy, this system's and Windows'.
+    #[track_caller]
+    pub(crate) fn assert_consistent(table: &ErrorTable) {
+        let entries: Vec<&Entry> = table.entries.iter().copied().flatten().collect();
+        for (i, entry) in entries.iter().enumerate() {
+            for other in &entries[..i] {
+                assert_ne!(entry.raw, other.raw, "{} and {}", entry.name, other.name);
+                assert_ne!(entry.name, other.name);
+            }
+            assert!(!entry.meaning.is_empty() && !entry.meaning.ends_with('.'));
+            assert!(entry.meaning.len() <= 72, "{}: too long", entry.name);
+        }
+        let lists = [
+            table.reset,
+            table.lost,
+            table.next_connection,
+            table.out_of_resources,
+        ];
+        for raw in lists.into_iter().flatten() {
+            assert!(table.find(*raw).is_some(), "{raw} is classified, not named");
+        }
+        assert!(table.reset.iter().all(|raw| !table.lost.contains(raw)));
+        let next = table.next_connection.iter();
+        assert!({ next }.all(|raw| !table.out_of_resources.contains(raw)));
+    }
+
+    #[test]
+    fn the_table_of_this_system_is_consistent() {
+        assert_consistent(&crate::imp::ERRORS);
+    }
+
+    #[test]
+    fn the_table_of_windows_is_consistent() {
+        assert_consistent(&windows::TABLE);
+    }
+
+    #[test]
+    fn windows_errors_are_named_and_classified_by_their_numbers() {
+        let table = &windows::TABLE;
+        let error = io::Error::from_raw_os_error(10054);
+        assert_eq!(
+            table.describe(&error),
+            "WSAECONNRESET (10054): connection reset by the peer"
+        );
+        for (raw, cause) in [
+            (10054, EndCause::Reset),
+            (10053, EndCause::Lost),
+            (10052, EndCause::Lost),
+            (10060, EndCause::Lost),
+            (10058, EndCause::Other),
+            (10035, EndCause::Other),
+        ] {
+            assert_eq!(table.end_cause(&io::Error::from_raw_os_error(raw)), cause);
+        }
+        for (raw, class) in [
+            (10054, AcceptError::NextConnection),
+            (10024, AcceptError::OutOfResources),
+            (10055, AcceptError::OutOfResources),
+            (10038, AcceptError::Fatal),
+            (10050, AcceptError::Fatal),
+        ] {
+            assert_eq!(
+                table.accept_error(&io::Error::from_raw_os_error(raw)),
+                class
+            );
+        }
+        assert_eq!(table.find(10003).map(|e| e.name), None);
+        assert_eq!(table.find(10004).map(|e| e.name), Some("WSAEINTR"));
+        assert_eq!(table.find(11004).map(|e| e.name), Some("WSANO_DATA"));
+    }
+
+    #[test]
+    fn an_error_without_a_number_is_classified_by_its_kind() {
+        let table = &crate::imp::ERRORS;
+        let reset = io::Error::new(ErrorKind::ConnectionReset, "made up");
+        assert_eq!(table.describe(&reset), "made up");
+        assert_eq!(table.end_cause(&reset), EndCause::Reset);
+        assert_eq!(table.accept_error(&reset), AcceptError::NextConnection);
+        let late = io::Error::from(ErrorKind::TimedOut);
+        assert_eq!(table.end_cause(&late), EndCause::Lost);
+        let odd = io::Error::from_raw_os_error(i32::MAX);
+        assert_eq!(table.end_cause(&odd), EndCause::Other);
+        assert_eq!(table.accept_error(&odd), AcceptError::OutOfResources);
+    }
+}

@@ -1,0 +1,88 @@
+//! Any other system: socket2 alone, and an honest "unknown" for all that it does not offer.
+
+#[path = "plain.rs"]
+mod plain;
+
+use std::io;
+use std::ops::RangeInclusive;
+
+pub(crate) use plain::{connect_from, discard};
+use socket2::Socket;
+
+use crate::errors::ErrorTable;
+pub(crate) use crate::portable::{arm_abort, half_close, listen, take_error};
+use crate::types::{CpuTime, FileLimit, FinAck, TcpInfo, TimeWaitReuse};
+
+/// Which numbers this system has is not known; its errors are classified by their kind.
+pub(crate) const ERRORS: ErrorTable = ErrorTable {
+    entries: &[],
+    reset: &[],
+    lost: &[],
+    next_connection: &[],
+    out_of_resources: &[],
+};
+
+/// Whether the send queue counts our unacknowledged FIN as a byte.
+pub(crate) const QUEUE_COUNTS_FIN: bool = false;
+
+pub(crate) fn unacknowledged(_: &Socket) -> io::Result<Option<u64>> {
+    Ok(None)
+}
+
+pub(crate) fn unsent(_: &Socket) -> io::Result<Option<u64>> {
+    Ok(None)
+}
+
+pub(crate) fn unread(_: &Socket) -> io::Result<Option<u64>> {
+    Ok(None)
+}
+
+pub(crate) fn tcp_info(_: &Socket) -> io::Result<Option<TcpInfo>> {
+    Ok(None)
+}
+
+pub(crate) fn fin_acked(_: &Socket) -> io::Result<FinAck> {
+    Ok(FinAck::Unknown)
+}
+
+pub(crate) fn open_file_limit() -> io::Result<Option<FileLimit>> {
+    Ok(None)
+}
+
+pub(crate) fn raise_open_file_limit(_: u64) -> io::Result<Option<FileLimit>> {
+    Ok(None)
+}
+
+pub(crate) fn local_port_range() -> Option<RangeInclusive<u16>> {
+    None
+}
+
+pub(crate) fn time_wait_reuse() -> Option<TimeWaitReuse> {
+    None
+}
+
+pub(crate) fn time_wait_cap() -> Option<u64> {
+    None
+}
+
+pub(crate) fn listen_backlog_cap() -> Option<u64> {
+    None
+}
+
+pub(crate) fn process_cpu_time() -> Option<CpuTime> {
+    None
+}
+
+pub(crate) fn kernel_release() -> Option<String> {
+    None
+}
+
+#[derive(Debug)]
+pub(crate) struct SocketLibrary;
+
+impl SocketLibrary {
+    /// socket2 starts the library itself where there is one.
+    pub(crate) fn start() -> io::Result<Self> {
+        Ok(Self)
+    }
+}

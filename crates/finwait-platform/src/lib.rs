@@ -1,0 +1,380 @@
+//! What operating systems disagree on when a connection ends: the bare calls under `finwait`.
+//!
+//! This crate decides nothing. Every function is one system call, or the few that make one
+//! answer, and says in its documentation which; errors are the system's own [`io::Error`] with
+//! nothing added. Where a system cannot answer, the answer is `None` or [`FinAck::Unknown`],
+//! never a guess. It is the only crate of the workspace with `unsafe` code.
+//!
+//! # Portability
+//!
+//! | | Linux, Android | macOS, FreeBSD, NetBSD, OpenBSD | Windows | elsewhere |
+//! |---|---|---|---|---|
+//! | half-close, abort, latched error | yes | yes | yes | yes |
+//! | [`discard`] | without a copy | through the scratch | through the scratch | through the scratch |
+//! | [`unread`] | yes | yes | yes | unknown |
+//! | [`unacknowledged`] | yes | not OpenBSD | unknown | unknown |
+//! | [`unsent`] | yes | unknown | unknown | unknown |
+//! | [`tcp_info`], [`fin_acked`] | yes | state; unknown once closed | unknown | unknown |
+//! | [`open_file_limit`] | yes | yes | no such limit | unknown |
+//! | [`process_cpu_time`] | yes | yes | yes | unknown |
+//! | kernel settings | yes | unknown | unknown | unknown |
+//! | [`error_name`] | yes | yes | yes | unknown |
+//!
+//! "Elsewhere" is a file of its own that uses socket2 alone. Building with
+//! `RUSTFLAGS="--cfg finwait_force_fallback"` selects it on any system, to test it there.
+
+#![doc(test(attr(deny(warnings))))]
+
+mod errors;
+#[cfg_attr(unix, path = "family/unix.rs")]
+#[cfg_attr(windows, path = "family/windows.rs")]
+mod family;
+// No path chosen: imp.rs, which is the fallback.
+#[cfg_attr(
+    all(
+        any(target_os = "linux", target_os = "android"),
+        not(finwait_force_fallback)
+    ),
+    path = "linux/mod.rs"
+)]
+#[cfg_attr(
+    all(
+        any(
+            target_os = "macos",
+            target_os = "freebsd",
+            target_os = "netbsd",
+            target_os = "openbsd"
+        ),
+        not(finwait_force_fallback)
+    ),
+    path = "bsd/mod.rs"
+)]
+#[cfg_attr(all(windows, not(finwait_force_fallback)), path = "windows.rs")]
+mod imp;
+mod portable;
+mod system;
+mod types;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+
+use socket2::SockRef;
+
+pub use family::AsSocket;
+pub use system::{
+    SocketLibrary, kernel_release, listen_backlog_cap, local_port_range, open_file_limit,
+    process_cpu_time, raise_open_file_limit, time_wait_cap, time_wait_reuse,
+};
+pub use types::{
+    AcceptError, CpuTime, EndCause, FileLimit, FinAck, TcpInfo, TcpState, TimeWaitReuse,
+};
+
+/// Says that we have nothing more to send: a FIN follows what is queued, and we can still receive.
+///
+/// `shutdown(SHUT_WR)`, on Windows `shutdown(SD_SEND)`. Never blocks. To be called once, after
+/// the last write.
+///
+/// # Errors
+///
+/// [`NotConnected`](io::ErrorKind::NotConnected) (ENOTCONN, WSAENOTCONN): there is no connection
+/// any more, so no FIN was sent and none ever will be. Usually the peer has reset; the reason is
+/// still latched: the next read or [`take_error`] returns it. A socket that never was connected
+/// gives the same error.
+///
+/// # Portability
+///
+/// Linux: `NotConnected` exactly when the state is CLOSED, so also on a second call after both
+/// FINs are acknowledged; a second call before that succeeds and does nothing. On a socket that
+/// is still connecting it succeeds and gives the attempt up, without a FIN. macOS and the BSDs:
+/// `NotConnected` also when the peer has already ended both directions. Wine (not Windows)
+/// accepts a second call where Windows and Linux refuse it.
+pub fn half_close<S: AsSocket>(socket: &S) -> io::Result<()> {
+    imp::half_close(&SockRef::from(socket))
+}
+
+/// Makes the coming close an abort: an RST instead of a FIN, and all queued data dropped.
+///
+/// `setsockopt(SO_LINGER)` with a time of zero. Nothing happens before the socket is closed. No
+/// other linger time is offered: one above zero makes `close` block even on a non-blocking
+/// socket (Linux) or fail with the handle still open (Windows), and a fraction of a second is
+/// cut to zero, which is an abort by accident.
+///
+/// # Errors
+///
+/// Those of `setsockopt`.
+///
+/// # Portability
+///
+/// macOS refuses with EINVAL once both directions are shut down: arm before the drain ends, or
+/// close plainly.
+pub fn arm_abort<S: AsSocket>(socket: &S) -> io::Result<()> {
+    imp::arm_abort(&SockRef::from(socket))
+}
+
+/// Receives at most `max` bytes and throws them away; returns how many. 0 means EOF.
+///
+/// Linux, TCP: `recv(NULL, max, MSG_TRUNC | MSG_DONTWAIT)`, which copies nothing and does not
+/// touch `scratch`. Any other socket (EFAULT), and any other system: `recv` into at most `max`
+/// bytes of `scratch`. Interrupted calls are repeated. A read after an error has been reported
+/// returns 0 as well: latch the first error, it is not an EOF then.
+///
+/// # Errors
+///
+/// - [`InvalidInput`](io::ErrorKind::InvalidInput) if `max` is 0, or if `scratch` is empty where
+///   it is used: a receive of length 0 returns 0 and would look like EOF.
+/// - [`WouldBlock`](io::ErrorKind::WouldBlock): nothing there yet.
+/// - The connection's latched error, once: see [`classify_end`].
+///
+/// # Portability
+///
+/// Linux never blocks. Elsewhere the socket must be non-blocking, or the call waits for data.
+pub fn discard<S: AsSocket>(socket: &S, max: usize, scratch: &mut [u8]) -> io::Result<usize> {
+    if max == 0 {
+        // The same refusal on every path, before any system call.
+        return portable::bounded_scratch(max, scratch).map(|_| 0);
+    }
+    imp::discard(&SockRef::from(socket), max, scratch)
+}
+
+/// Takes the socket's latched error, which is gone afterwards.
+///
+/// `getsockopt(SO_ERROR)`. After EOF it is the only call that tells of an RST which came after
+/// the peer's FIN: `read` says EOF then, for ever. Before EOF leave it alone: it takes the error
+/// away from the next read, which then looks like EOF.
+///
+/// # Errors
+///
+/// Those of `getsockopt`: the descriptor is not a socket.
+///
+/// # Portability
+///
+/// Linux: the late RST is ECONNRESET if we had half-closed, EPIPE if not. Under Wine a reset
+/// leaves no error behind.
+pub fn take_error<S: AsSocket>(socket: &S) -> io::Result<Option<io::Error>> {
+    imp::take_error(&SockRef::from(socket))
+}
+
+/// Bytes written that the peer's TCP has not acknowledged, sent or not.
+///
+/// Linux: SIOCOUTQ. A FIN that is not acknowledged counts as one more (it has a sequence number),
+/// so subtract 1 after [`half_close`] while [`fin_acked`] says no. Still readable after a reset:
+/// what was lost. macOS: SO_NWRITE; FreeBSD, NetBSD: FIONWRITE; neither is known to count the FIN.
+///
+/// # Errors
+///
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) (EINVAL) on a listening socket.
+///
+/// # Portability
+///
+/// `None` on OpenBSD, Windows and in the fallback, and for sockets that are not TCP (AF_UNIX
+/// answers SIOCOUTQ with the memory its messages occupy) or are MPTCP.
+pub fn unacknowledged<S: AsSocket>(socket: &S) -> io::Result<Option<u64>> {
+    imp::unacknowledged(&SockRef::from(socket))
+}
+
+/// [`unacknowledged`], without the FIN where the system counts one.
+///
+/// `fin_pending`: our FIN was handed to the kernel and is not known to be acknowledged.
+///
+/// # Errors
+///
+/// As [`unacknowledged`].
+///
+/// # Portability
+///
+/// As [`unacknowledged`]; the FIN is taken off on Linux only.
+pub fn unacknowledged_payload<S: AsSocket>(
+    socket: &S,
+    fin_pending: bool,
+) -> io::Result<Option<u64>> {
+    let fin = u64::from(fin_pending && imp::QUEUE_COUNTS_FIN);
+    Ok(unacknowledged(socket)?.map(|queued| queued.saturating_sub(fin)))
+}
+
+/// Bytes written that have not even been sent once: what the peer's window or the congestion
+/// window holds back.
+///
+/// Linux: SIOCOUTQNSD; a FIN that has not been sent counts as one more.
+///
+/// # Errors
+///
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) (EINVAL) on a listening socket.
+///
+/// # Portability
+///
+/// `None` everywhere else, and for sockets that are not TCP or are MPTCP.
+pub fn unsent<S: AsSocket>(socket: &S) -> io::Result<Option<u64>> {
+    imp::unsent(&SockRef::from(socket))
+}
+
+/// Bytes received that the application has not read. If a socket is closed with any, an RST goes
+/// out instead of a FIN.
+///
+/// `ioctl(FIONREAD)`, which Linux calls SIOCINQ; on Windows `ioctlsocket(FIONREAD)`. The peer's
+/// FIN does not count.
+///
+/// # Errors
+///
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) (EINVAL) on a listening socket (Linux).
+///
+/// # Portability
+///
+/// `None` in the fallback. Not only for TCP: of a stream socket it is the same everywhere.
+pub fn unread<S: AsSocket>(socket: &S) -> io::Result<Option<u64>> {
+    imp::unread(&SockRef::from(socket))
+}
+
+/// The kernel's view of a TCP connection.
+///
+/// Linux, FreeBSD, NetBSD, OpenBSD: `getsockopt(TCP_INFO)`; macOS:
+/// `getsockopt(TCP_CONNECTION_INFO)`. Only fields that the kernel's answer covers are filled.
+///
+/// # Errors
+///
+/// Those of `getsockopt`, except for the one by which it says that the socket is not TCP.
+///
+/// # Portability
+///
+/// `None` on Windows and in the fallback, and for sockets that are not TCP. Of an MPTCP socket
+/// Linux reports the first subflow.
+pub fn tcp_info<S: AsSocket>(socket: &S) -> io::Result<Option<TcpInfo>> {
+    imp::tcp_info(&SockRef::from(socket))
+}
+
+/// Whether the peer's TCP has acknowledged our FIN, and so everything that was written.
+///
+/// To be asked after [`half_close`] has succeeded; if that failed there is no FIN to ask about,
+/// and the answer means nothing. One `getsockopt` ([`tcp_info`]), and one `ioctl` more in CLOSED.
+///
+/// # Errors
+///
+/// Those of [`tcp_info`].
+///
+/// # Portability
+///
+/// Linux: FIN-WAIT-2 and TIME-WAIT are `Yes`; FIN-WAIT-1, CLOSING, LAST-ACK, and the states
+/// before a half-close, `No`. CLOSED comes after both a clean end and a reset, and the send queue
+/// ([`unacknowledged`]) tells which. Seen on Linux 6.18:
+///
+/// | half-closed, then | queue in CLOSED | answer |
+/// |---|---|---|
+/// | both FINs acknowledged, whoever was first | 0 | `Yes` |
+/// | reset while in FIN-WAIT-2 | 0 | `Yes` |
+/// | reset while the FIN waited behind 3,863,438 bytes | 3,863,439 | `No` |
+/// | reset with only the FIN unacknowledged (CLOSING) | 1 | `No` |
+/// | (reset *before* the half-close, which fails; all data acknowledged) | 0 | `Yes`: do not ask |
+///
+/// The queue keeps its count after [`take_error`]. An RST that acknowledges the FIN is not
+/// believed: the kernel drops the connection before it looks at that field.
+///
+/// macOS and the BSDs: the same states, but `Unknown` in CLOSED. Windows and the fallback:
+/// `Unknown`. So is any socket that is not TCP.
+pub fn fin_acked<S: AsSocket>(socket: &S) -> io::Result<FinAck> {
+    imp::fin_acked(&SockRef::from(socket))
+}
+
+/// Starts to connect to `target` from the address `source`, or from one that the system chooses.
+///
+/// `socket`, non-blocking and closed on exec, `bind(source, port 0)` if there is a source, and
+/// `connect`. Returns while the connection is being set up: when the stream becomes writable,
+/// [`take_error`] tells whether it was.
+///
+/// Linux sets IP_BIND_ADDRESS_NO_PORT (4.2) before it binds: the port is then chosen by `connect`
+/// and may be shared with connections to other targets; otherwise one source address is good for
+/// one port range of connections in all.
+///
+/// # Errors
+///
+/// - [`InvalidInput`](io::ErrorKind::InvalidInput) if one address is IPv4 and the other IPv6.
+/// - [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable): `source` is not an address of this
+///   host, or all its ports to this target are taken (also
+///   [`AddrInUse`](io::ErrorKind::AddrInUse)).
+/// - What `connect` can tell at once, for instance that the network is unreachable, or over
+///   loopback that nobody listens.
+pub fn connect_from(target: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    imp::connect_from(target, source)
+}
+
+/// Listens on `addr` with a queue of `backlog` connections; the listener is non-blocking.
+///
+/// `socket`, SO_REUSEADDR, `bind`, `listen`. The system caps the backlog without a word: see
+/// [`listen_backlog_cap`]. Whether `[::]` takes IPv4 connections as well is left as the system
+/// has it.
+///
+/// # Errors
+///
+/// Those of `bind` and `listen`: [`AddrInUse`](io::ErrorKind::AddrInUse) if somebody listens there.
+///
+/// # Portability
+///
+/// SO_REUSEADDR is set on Unix, where it lets a restarted server bind in spite of TIME-WAIT, and
+/// never on Windows, where it would let two servers share the port.
+pub fn listen(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+    imp::listen(addr, backlog)
+}
+
+/// The symbolic name of this system's error number: `ECONNRESET`, `WSAECONNRESET`.
+///
+/// No system call: a table of the errors that calls on sockets can fail with.
+///
+/// # Portability
+///
+/// Numbers differ by system, names between Unix and Windows. `None` in the fallback.
+pub fn error_name(raw: i32) -> Option<&'static str> {
+    imp::ERRORS.find(raw).map(|entry| entry.name)
+}
+
+/// What this system's error number means, in a few plain words.
+///
+/// # Portability
+///
+/// As [`error_name`].
+pub fn error_meaning(raw: i32) -> Option<&'static str> {
+    imp::ERRORS.find(raw).map(|entry| entry.meaning)
+}
+
+/// An error in one line: its name, number and meaning, or its own text where there are none.
+///
+/// ```
+/// # if finwait_platform::error_name(104) == Some("ECONNRESET") {
+/// let error = std::io::Error::from_raw_os_error(104); // on Linux
+/// assert_eq!(
+///     finwait_platform::describe_error(&error),
+///     "ECONNRESET (104): connection reset by the peer"
+/// );
+/// # }
+/// ```
+pub fn describe_error(error: &io::Error) -> String {
+    imp::ERRORS.describe(error)
+}
+
+/// What to do after `accept` has failed with `error`.
+///
+/// | | Unix | Windows |
+/// |---|---|---|
+/// | [`NextConnection`](AcceptError::NextConnection) | ECONNABORTED, EINTR; on Linux also ECONNRESET, EPROTO, ENOPROTOOPT, ETIMEDOUT, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET: pending errors of the new connection, accept(2) | WSAECONNRESET, WSAECONNABORTED, WSAEINTR |
+/// | [`OutOfResources`](AcceptError::OutOfResources) | EMFILE, ENFILE, ENOBUFS, ENOMEM | WSAEMFILE, WSAENOBUFS |
+/// | [`Fatal`](AcceptError::Fatal) | the rest, as EBADF, EINVAL, EPERM | the rest |
+///
+/// [`WouldBlock`](io::ErrorKind::WouldBlock) is not a failure and should not get here; it is
+/// answered with `OutOfResources`, since waiting is right. So is an error that the table does
+/// not know, as all are in the fallback that have no [`io::ErrorKind`] of their own.
+pub fn classify_accept_error(error: &io::Error) -> AcceptError {
+    imp::ERRORS.accept_error(error)
+}
+
+/// Who ended a connection on which a read, a write or [`take_error`] has given `error`.
+///
+/// | | Unix | Windows |
+/// |---|---|---|
+/// | [`Reset`](EndCause::Reset) | ECONNRESET, EPIPE | WSAECONNRESET |
+/// | [`Lost`](EndCause::Lost) | ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, ENETRESET, ECONNABORTED; on Linux also ENONET, EPROTO, ENOPROTOOPT, all from ICMP | WSAECONNABORTED, WSAENETRESET (a keep-alive failed), WSAETIMEDOUT, WSAEHOSTUNREACH, WSAENETUNREACH, WSAEHOSTDOWN, WSAENETDOWN |
+/// | [`Other`](EndCause::Other) | the rest | the rest |
+///
+/// EPIPE is the peer's doing only if we have not half-closed: it is what Linux makes of an RST in
+/// CLOSE-WAIT. A write after our own half-close gives EPIPE as well, which is the caller's mistake.
+/// ENOTCONN is `Other`: it says that the connection is gone, not why. ECONNREFUSED is `Other`:
+/// there was no connection. Errors without a number are judged by their [`io::ErrorKind`].
+pub fn classify_end(error: &io::Error) -> EndCause {
+    imp::ERRORS.end_cause(error)
+}

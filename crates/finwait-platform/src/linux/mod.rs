@@ -1,0 +1,34 @@
+//! Linux and Android.
+
+mod errors;
+mod queue;
+mod socket;
+mod sysctl;
+#[path = "../unix/mod.rs"]
+mod unix;
+
+use std::io;
+
+pub(crate) use queue::{fin_acked, tcp_info, unacknowledged, unread, unsent};
+pub(crate) use socket::{connect_from, discard};
+pub(crate) use sysctl::{
+    kernel_release, listen_backlog_cap, local_port_range, time_wait_cap, time_wait_reuse,
+};
+pub(crate) use unix::{SocketLibrary, process_cpu_time};
+
+use crate::errors::ErrorTable;
+pub(crate) use crate::portable::{arm_abort, half_close, listen, take_error};
+use crate::types::FileLimit;
+
+pub(crate) const ERRORS: ErrorTable = errors::TABLE;
+
+/// Whether the send queue counts our unacknowledged FIN as a byte: it has a sequence number.
+pub(crate) const QUEUE_COUNTS_FIN: bool = true;
+
+pub(crate) fn open_file_limit() -> io::Result<Option<FileLimit>> {
+    unix::open_file_limit().map(Some)
+}
+
+pub(crate) fn raise_open_file_limit(want: u64) -> io::Result<Option<FileLimit>> {
+    unix::raise_open_file_limit(want).map(Some)
+}

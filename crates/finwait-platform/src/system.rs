@@ -1,0 +1,128 @@
+//! The process and its system: limits, ports, settings, the socket library.
+
+use std::io;
+use std::ops::RangeInclusive;
+
+use crate::imp;
+use crate::types::{CpuTime, FileLimit, TimeWaitReuse};
+
+/// The process's limit on open files.
+///
+/// `getrlimit(RLIMIT_NOFILE)`.
+///
+/// # Errors
+///
+/// Those of `getrlimit`.
+///
+/// # Portability
+///
+/// `None` on Windows, which has no such limit on sockets, and in the fallback.
+pub fn open_file_limit() -> io::Result<Option<FileLimit>> {
+    imp::open_file_limit()
+}
+
+/// Raises the limit on open files towards `want` and returns what is then in force.
+///
+/// `setrlimit(RLIMIT_NOFILE)`. It never lowers a limit, and passes the hard one only if the
+/// process is permitted to raise it (Linux: CAP_SYS_RESOURCE, up to `fs.nr_open`); otherwise it
+/// stops there, so compare the answer with what was wanted.
+///
+/// # Errors
+///
+/// Those of `getrlimit` and `setrlimit`; not that the hard limit stood in the way.
+///
+/// # Portability
+///
+/// `None` where [`open_file_limit`] is.
+pub fn raise_open_file_limit(want: u64) -> io::Result<Option<FileLimit>> {
+    imp::raise_open_file_limit(want)
+}
+
+/// The ports from which the system chooses for outgoing connections.
+///
+/// Linux: `/proc/sys/net/ipv4/ip_local_port_range`, of the process's network namespace.
+///
+/// # Portability
+///
+/// `None` everywhere else.
+pub fn local_port_range() -> Option<RangeInclusive<u16>> {
+    imp::local_port_range()
+}
+
+/// Whether new outgoing connections may take a port that is in TIME-WAIT.
+///
+/// Linux: `/proc/sys/net/ipv4/tcp_tw_reuse`.
+///
+/// # Portability
+///
+/// `None` everywhere else.
+pub fn time_wait_reuse() -> Option<TimeWaitReuse> {
+    imp::time_wait_reuse()
+}
+
+/// How many connections may be in TIME-WAIT at once; more are dropped without it.
+///
+/// Linux: `/proc/sys/net/ipv4/tcp_max_tw_buckets`.
+///
+/// # Portability
+///
+/// `None` everywhere else.
+pub fn time_wait_cap() -> Option<u64> {
+    imp::time_wait_cap()
+}
+
+/// What the system cuts the backlog of [`listen`](crate::listen) to.
+///
+/// Linux: `/proc/sys/net/core/somaxconn`.
+///
+/// # Portability
+///
+/// `None` everywhere else.
+pub fn listen_backlog_cap() -> Option<u64> {
+    imp::listen_backlog_cap()
+}
+
+/// CPU time used by this process until now.
+///
+/// `getrusage(RUSAGE_SELF)`; on Windows `GetProcessTimes`.
+///
+/// # Portability
+///
+/// `None` in the fallback.
+pub fn process_cpu_time() -> Option<CpuTime> {
+    imp::process_cpu_time()
+}
+
+/// The release of the running kernel, such as `6.1.0-18-amd64`.
+///
+/// Linux: `/proc/sys/kernel/osrelease`.
+///
+/// # Portability
+///
+/// `None` everywhere else.
+pub fn kernel_release() -> Option<String> {
+    imp::kernel_release()
+}
+
+/// A hold on the system's socket library: it stays loaded while the value lives.
+///
+/// Windows: `WSAStartup` (version 2.2) and, on drop, `WSACleanup`. The library counts its users,
+/// the standard library among them; the last one out closes it. A socket still open then is
+/// reset, and what a closed one has not yet sent may be lost. So end every teardown first, and
+/// drop this last. Elsewhere there is no such library and nothing happens.
+#[derive(Debug)]
+#[must_use = "the library is released again when this is dropped"]
+pub struct SocketLibrary {
+    _held: imp::SocketLibrary,
+}
+
+impl SocketLibrary {
+    /// Starts the library, or counts one user more.
+    ///
+    /// # Errors
+    ///
+    /// On Windows those of `WSAStartup`, for instance WSASYSNOTREADY.
+    pub fn start() -> io::Result<Self> {
+        imp::SocketLibrary::start().map(|held| Self { _held: held })
+    }
+}

@@ -1,0 +1,155 @@
+//! Connecting from a chosen address, and listening.
+
+use std::collections::HashSet;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+
+use finwait_platform::{connect_from, half_close, listen, take_error};
+use socket2::{Domain, Socket, Type};
+
+use crate::support::{accept, read_to_eof, until};
+
+/// All of 127/8 is this host on Linux; elsewhere one address of it is.
+fn loopback(last: u8) -> IpAddr {
+    let last = if cfg!(target_os = "linux") { last } else { 1 };
+    Ipv4Addr::new(127, 0, 0, last).into()
+}
+
+fn any_port(ip: impl Into<IpAddr>) -> SocketAddr {
+    SocketAddr::new(ip.into(), 0)
+}
+
+/// Waits for a connection under way: a socket that is set up has a peer.
+fn connected(stream: &TcpStream) -> io::Result<()> {
+    until("the connection", || {
+        if let Some(error) = take_error(stream).unwrap() {
+            return Some(Err(error));
+        }
+        stream.peer_addr().is_ok().then_some(Ok(()))
+    })
+}
+
+#[test]
+fn the_listener_sees_the_address_that_was_connected_from() {
+    let listener = listen(any_port(loopback(1)), 16).unwrap();
+    let target = listener.local_addr().unwrap();
+    let source = loopback(2);
+    let mut client = connect_from(target, Some(source)).unwrap();
+    connected(&client).unwrap();
+    let local = client.local_addr().unwrap();
+    assert_eq!(local.ip(), source);
+    let mut server = accept(&listener, local);
+
+    let would_block = client.read(&mut [0; 8]).unwrap_err();
+    assert_eq!(would_block.kind(), ErrorKind::WouldBlock, "non-blocking");
+    client.write_all(b"hello").unwrap();
+    half_close(&client).unwrap();
+    assert_eq!(read_to_eof(&mut server), b"hello");
+}
+
+#[test]
+fn without_a_source_the_system_chooses() {
+    let listener = listen(any_port(loopback(1)), 16).unwrap();
+    let client = connect_from(listener.local_addr().unwrap(), None).unwrap();
+    connected(&client).unwrap();
+    accept(&listener, client.local_addr().unwrap());
+}
+
+#[test]
+fn ipv6_works_the_same_way() {
+    let Ok(listener) = listen(any_port(Ipv6Addr::LOCALHOST), 16) else {
+        println!("skipped: needs IPv6 on the loopback interface");
+        return;
+    };
+    let target = listener.local_addr().unwrap();
+    let client = connect_from(target, Some(Ipv6Addr::LOCALHOST.into())).unwrap();
+    connected(&client).unwrap();
+    accept(&listener, client.local_addr().unwrap());
+}
+
+#[test]
+fn many_connections_from_one_source_to_two_targets() {
+    const EACH: usize = 200;
+    let source = loopback(3);
+    let listeners = [4, 5].map(|last| listen(any_port(loopback(last)), 1024).unwrap());
+    let mut clients = Vec::new();
+    for _ in 0..EACH {
+        for listener in &listeners {
+            clients.push(connect_from(listener.local_addr().unwrap(), Some(source)).unwrap());
+        }
+    }
+    let mut tuples = HashSet::new();
+    for client in &clients {
+        connected(client).unwrap();
+        let local = client.local_addr().unwrap();
+        assert_eq!(local.ip(), source);
+        assert!(tuples.insert((local, client.peer_addr().unwrap())));
+    }
+    assert_eq!(tuples.len(), 2 * EACH);
+}
+
+#[test]
+fn a_source_of_the_other_family_is_refused_in_words() {
+    let pairs: [(IpAddr, IpAddr); 2] = [
+        (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()),
+        (Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()),
+    ];
+    for (target, source) in pairs {
+        let error = connect_from(SocketAddr::new(target, 9), Some(source)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("both be IPv4 or both be IPv6"));
+    }
+}
+
+#[test]
+fn a_source_that_is_not_ours_is_not_available() {
+    let target = any_port(loopback(1));
+    // TEST-NET-1 (RFC 5737): nobody's address.
+    let source = Ipv4Addr::new(192, 0, 2, 1).into();
+    let error = connect_from(SocketAddr::new(target.ip(), 9), Some(source)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+}
+
+#[test]
+fn where_nobody_listens_the_connection_is_refused_at_once_or_soon() {
+    // Bound and not listening: no other test can come to listen there.
+    let nobody = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    nobody.bind(&any_port(loopback(1)).into()).unwrap();
+    let target = nobody.local_addr().unwrap().as_socket().unwrap();
+    let result = connect_from(target, None).and_then(|stream| connected(&stream));
+    assert_eq!(result.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_listener_does_not_block_and_keeps_its_address_to_itself() {
+    let listener = listen(any_port(loopback(6)), 1).unwrap();
+    let error = listener.accept().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    let error = listen(listener.local_addr().unwrap(), 1).unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::AddrInUse | ErrorKind::PermissionDenied
+    ));
+}
+
+#[test]
+fn a_restarted_server_gets_its_port_back_in_spite_of_time_wait() {
+    let old = listen(any_port(loopback(7)), 16).unwrap();
+    let addr = old.local_addr().unwrap();
+    let mut client = connect_from(addr, None).unwrap();
+    connected(&client).unwrap();
+    let server = accept(&old, client.local_addr().unwrap());
+    // Who closes first gets the TIME-WAIT.
+    half_close(&server).unwrap();
+    until("the server's FIN", || client.read(&mut [0; 8]).ok());
+    half_close(&client).unwrap();
+    read_to_eof(&mut { server });
+    drop((old, client));
+    listen(addr, 16).unwrap();
+}
+
+#[test]
+fn a_backlog_beyond_the_cap_is_no_error() {
+    let listener: TcpListener = listen(any_port(loopback(1)), i32::MAX).unwrap();
+    assert_ne!(listener.local_addr().unwrap().port(), 0);
+}

@@ -1,0 +1,148 @@
+//! The state of a connection, and whether the FIN was acknowledged.
+
+use std::io::{ErrorKind, Write};
+use std::net::{TcpListener, TcpStream};
+
+use finwait_platform::{
+    FinAck, TcpInfo, TcpState, arm_abort, fin_acked, half_close, take_error, tcp_info,
+    unacknowledged,
+};
+use socket2::{Domain, Socket, Type};
+
+use crate::support::{
+    LINUX, TELLS_STATE, fill, pair, read_to_eof, told, until, wait_reset, wait_state,
+};
+
+#[test]
+fn the_fin_is_acknowledged_only_after_all_that_was_written() {
+    let (ours, mut theirs) = pair();
+    let written = fill(&ours);
+    half_close(&ours).unwrap();
+    let answer = fin_acked(&ours).unwrap();
+    if !TELLS_STATE {
+        assert_eq!(answer, FinAck::Unknown);
+        return;
+    }
+    assert_eq!(answer, FinAck::No);
+    assert_eq!(tcp_info(&ours).unwrap().unwrap().state, TcpState::FinWait1);
+    assert_eq!(read_to_eof(&mut theirs).len() as u64, written);
+    wait_state(&ours, TcpState::FinWait2);
+    assert_eq!(fin_acked(&ours).unwrap(), FinAck::Yes);
+    // The other side: its turn has not come.
+    assert_eq!(fin_acked(&theirs).unwrap(), FinAck::No);
+}
+
+#[test]
+fn after_a_clean_end_both_fins_were_acknowledged() {
+    let (first, second) = pair();
+    half_close(&first).unwrap();
+    until("the first FIN", || {
+        let acked = fin_acked(&first).unwrap();
+        (!TELLS_STATE || acked == FinAck::Yes).then_some(())
+    });
+    half_close(&second).unwrap();
+    if !LINUX {
+        assert_ne!(
+            fin_acked(&second).unwrap(),
+            FinAck::Yes,
+            "unknown once closed"
+        );
+        return;
+    }
+    for stream in [&first, &second] {
+        wait_state(stream, TcpState::Closed);
+        assert_eq!(fin_acked(stream).unwrap(), FinAck::Yes);
+        assert_eq!(unacknowledged(stream).unwrap(), Some(0));
+        let error = half_close(stream).unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ErrorKind::NotConnected,
+            "nothing left to close"
+        );
+    }
+}
+
+#[test]
+fn a_reset_after_the_fin_was_acknowledged_changes_nothing_about_it() {
+    let (ours, theirs) = pair();
+    half_close(&ours).unwrap();
+    if !LINUX {
+        assert!(!TELLS_STATE || fin_acked(&ours).is_ok());
+        return;
+    }
+    wait_state(&ours, TcpState::FinWait2);
+    arm_abort(&theirs).unwrap();
+    drop(theirs);
+    wait_reset(&ours);
+    assert_eq!(fin_acked(&ours).unwrap(), FinAck::Yes);
+    assert!(take_error(&ours).unwrap().is_some());
+}
+
+#[test]
+fn without_a_fin_none_was_acknowledged() {
+    let (ours, theirs) = pair();
+    let no = if TELLS_STATE {
+        FinAck::No
+    } else {
+        FinAck::Unknown
+    };
+    assert_eq!(fin_acked(&ours).unwrap(), no);
+    assert_eq!(fin_acked(&theirs).unwrap(), no);
+    let fresh = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let expected = if LINUX { FinAck::No } else { FinAck::Unknown };
+    assert_eq!(fin_acked(&fresh).unwrap(), expected);
+}
+
+#[test]
+fn the_state_follows_the_connection() {
+    let (first, second) = pair();
+    let Some(info) = told("tcp_info", TELLS_STATE, tcp_info(&first).unwrap()) else {
+        return;
+    };
+    assert_eq!(info.state, TcpState::Established);
+    half_close(&first).unwrap();
+    wait_state(&second, TcpState::CloseWait);
+    wait_state(&first, TcpState::FinWait2);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    wait_state(&listener, TcpState::Listen);
+    if LINUX {
+        assert_eq!(fin_acked(&listener).unwrap(), FinAck::No);
+    }
+}
+
+#[test]
+fn acked_bytes_count_payload_and_fin_and_the_syn_of_who_connected() {
+    let (mut client, mut server) = pair();
+    let info = tcp_info(&client).unwrap();
+    let acked = info.and_then(|info: TcpInfo| info.acked_bytes);
+    if told("acked_bytes", LINUX, acked).is_none() {
+        return;
+    }
+    assert_eq!(acked, Some(1));
+    assert!(info.unwrap().rtt.is_some(), "measured by the handshake");
+    assert_eq!(tcp_info(&server).unwrap().unwrap().acked_bytes, Some(0));
+    client.write_all(&[7; 10]).unwrap();
+    wait_acked(&client, 11);
+    server.write_all(&[7; 5]).unwrap();
+    wait_acked(&server, 5);
+    half_close(&client).unwrap();
+    wait_acked(&client, 12);
+    half_close(&server).unwrap();
+    wait_acked(&server, 6);
+}
+
+#[test]
+fn states_print_as_in_the_rfc() {
+    assert_eq!(TcpState::FinWait1.to_string(), "FIN-WAIT-1");
+    assert_eq!(TcpState::SynReceived.to_string(), "SYN-RECEIVED");
+    assert_eq!(TcpState::TimeWait.to_string(), "TIME-WAIT");
+    assert_eq!(format!("{:>8}", TcpState::Closed), "  CLOSED");
+}
+
+#[track_caller]
+fn wait_acked(stream: &TcpStream, bytes: u64) {
+    until("the acknowledgement", || {
+        let info = tcp_info(stream).unwrap()?;
+        (info.acked_bytes == Some(bytes)).then_some(())
+    });
+}

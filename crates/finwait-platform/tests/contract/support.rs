@@ -1,0 +1,149 @@
+//! Connections to test with, and waiting that is bounded.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use finwait_platform::{AsSocket, TcpState, half_close, tcp_info};
+
+const FORCED: bool = cfg!(finwait_force_fallback);
+pub(crate) const LINUX: bool = cfg!(any(target_os = "linux", target_os = "android")) && !FORCED;
+pub(crate) const BSD: bool = cfg!(any(
+    target_os = "macos",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)) && !FORCED;
+pub(crate) const WINDOWS: bool = cfg!(windows) && !FORCED;
+
+pub(crate) const TELLS_UNREAD: bool = LINUX || BSD || WINDOWS;
+pub(crate) const TELLS_UNACKNOWLEDGED: bool = LINUX || (BSD && !cfg!(target_os = "openbsd"));
+pub(crate) const TELLS_STATE: bool = LINUX || BSD;
+
+/// Long enough for a machine under load; reached only by a test that fails.
+const BOUND: Duration = Duration::from_secs(30);
+
+/// Asks until there is an answer: for changes of the kernel's state, which are no events.
+#[track_caller]
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + BOUND;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "not within {BOUND:?}: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The answer, or `None` where `tells` says that this system has none; anything else fails.
+#[track_caller]
+pub(crate) fn told<T>(what: &str, tells: bool, answer: Option<T>) -> Option<T> {
+    assert_eq!(answer.is_some(), tells, "{what}: answered?");
+    if !tells {
+        println!("{what}: this system cannot tell");
+    }
+    answer
+}
+
+/// A connection over loopback: who connected, who accepted.
+pub(crate) fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let server = accept(&listener, client.local_addr().unwrap());
+    for stream in [&client, &server] {
+        stream.set_read_timeout(Some(BOUND)).unwrap();
+    }
+    (client, server)
+}
+
+/// The connection from `from`; others that strayed to this port are turned away.
+pub(crate) fn accept(listener: &TcpListener, from: SocketAddr) -> TcpStream {
+    until("the connection in the queue", || match listener.accept() {
+        Ok((stream, peer)) if peer == from => {
+            // Inherited from the listener on some systems, not on others.
+            stream.set_nonblocking(false).unwrap();
+            Some(stream)
+        }
+        Ok(_) => None,
+        Err(e) if e.kind() == ErrorKind::WouldBlock => None,
+        Err(e) => panic!("accept: {e}"),
+    })
+}
+
+#[track_caller]
+pub(crate) fn read_to_eof(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// Waits until the peer's RST has arrived, without taking its error.
+#[track_caller]
+pub(crate) fn wait_reset(stream: &TcpStream) {
+    until("the peer's RST", || {
+        let gone = match tcp_info(stream).unwrap() {
+            Some(info) => info.state == TcpState::Closed,
+            None => half_close(stream).is_err(),
+        };
+        gone.then_some(())
+    });
+}
+
+#[track_caller]
+pub(crate) fn wait_state<S: AsSocket>(socket: &S, state: TcpState) {
+    until("the state", || {
+        let info = tcp_info(socket).unwrap()?;
+        (info.state == state).then_some(())
+    });
+}
+
+/// Writes until both kernels' buffers are full, and returns how much that was.
+pub(crate) fn fill(mut stream: &TcpStream) -> u64 {
+    stream.set_nonblocking(true).unwrap();
+    let chunk = [7; 65_536];
+    let mut written = 0;
+    loop {
+        match stream.write(&chunk) {
+            Ok(n) => written += n as u64,
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return written,
+            Err(e) => panic!("write: {e}"),
+        }
+    }
+}
+
+/// Wine does not report a reset; real Windows does.
+pub(crate) fn hides_resets() -> bool {
+    let hides = wine::is_running();
+    if hides {
+        println!("not asserted: Wine does not report resets");
+    }
+    hides
+}
+
+#[cfg(not(windows))]
+mod wine {
+    pub(super) fn is_running() -> bool {
+        false
+    }
+}
+
+#[cfg(windows)]
+mod wine {
+    use std::ffi::{CStr, c_char, c_void};
+
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        fn GetModuleHandleA(name: *const c_char) -> *mut c_void;
+        fn GetProcAddress(module: *mut c_void, name: *const c_char) -> *const c_void;
+    }
+
+    pub(super) fn is_running() -> bool {
+        let (module, function): (&CStr, &CStr) = (c"ntdll.dll", c"wine_get_version");
+        // SAFETY: the name is a C string, and ntdll is in every process.
+        let ntdll = unsafe { GetModuleHandleA(module.as_ptr()) };
+        // SAFETY: a null module is allowed, the name is a C string, and the result is not called.
+        let version = unsafe { GetProcAddress(ntdll, function.as_ptr()) };
+        !version.is_null()
+    }
+}
