@@ -1,0 +1,189 @@
+//! Half-close and drain, up to the peer's FIN or the byte limit.
+
+use super::clocks::quarter;
+use super::{Finish, State, Step, Teardown};
+use crate::event::Event;
+use crate::report::{Ending, Fin, Phase};
+use crate::span::Span;
+
+impl Teardown {
+    pub(super) fn in_half_close(&mut self, event: Event, at: Span) {
+        match event {
+            Event::Readable => self.readable = true,
+            Event::Writable => self.writable = true,
+            Event::HalfClosed => {
+                self.fin = Fin::Queued;
+                self.fin_at = at;
+                // No edge is owed after the FIN: what was there before it must be read at once.
+                self.readable = true;
+                if !self.eof_at.is_never() {
+                    self.state = State::FinRead;
+                } else if self.limit_reached() {
+                    self.pause(at);
+                } else {
+                    let look_at = match self.bounds.finish {
+                        Finish::Acked => self.ask_again(at),
+                        Finish::PeerFin | Finish::PeerFinAndAcked => {
+                            quarter(at, self.bounds.drain_idle)
+                        }
+                    };
+                    self.state = State::Drain {
+                        idle_at: at.plus(self.bounds.drain_idle),
+                        look_at,
+                    };
+                }
+            }
+            // The kernel has let the connection go. One more read tells why: the error that it
+            // kept, or a FIN.
+            Event::NotConnected => {
+                self.state = State::Gone {
+                    phase: Phase::HalfClose,
+                }
+            }
+            Event::Failed(operation, error) => self.fail(operation, error),
+            Event::Stop(_) | Event::Abort | Event::Evict => self.obey(event),
+            // Not asked in this state.
+            Event::Written { .. }
+            | Event::WriteBlocked
+            | Event::Received { .. }
+            | Event::ReceivedFin
+            | Event::ReceiveBlocked
+            | Event::PendingError(_)
+            | Event::Ack { .. }
+            | Event::Unread(_)
+            | Event::Closed => {}
+        }
+    }
+
+    pub(super) fn in_drain(&mut self, idle_at: Span, look_at: Span, event: Event, at: Span) {
+        match event {
+            Event::Readable => self.readable = true,
+            Event::Writable => {
+                // On Linux a writable edge after the half-close says that our FIN was
+                // acknowledged. Only one policy ends by that.
+                if self.bounds.finish == Finish::Acked && self.acked_at.is_never() {
+                    self.state = State::Drain {
+                        idle_at,
+                        look_at: at,
+                    };
+                }
+            }
+            Event::Received { bytes } => {
+                self.count_received(bytes);
+                self.state = State::Drain {
+                    idle_at: at.plus(self.bounds.drain_idle),
+                    look_at,
+                };
+                if self.limit_reached() {
+                    if self.bounds.abort_on_limit {
+                        self.end(Ending::ByteLimit, Step::Error);
+                    } else {
+                        self.pause(at);
+                    }
+                }
+            }
+            Event::ReceivedFin => {
+                self.eof_at = at;
+                self.state = State::FinRead;
+            }
+            Event::ReceiveBlocked => self.readable = false,
+            Event::Ack {
+                fin,
+                unacknowledged,
+            } => {
+                let progress = self.note_ack(fin, unacknowledged, at);
+                self.drain_looked(progress, unacknowledged.is_some(), idle_at, at);
+            }
+            Event::Failed(operation, error) => self.fail(operation, error),
+            Event::Stop(_) | Event::Abort | Event::Evict => self.obey(event),
+            // Not asked in this state.
+            Event::Written { .. }
+            | Event::WriteBlocked
+            | Event::HalfClosed
+            | Event::NotConnected
+            | Event::PendingError(_)
+            | Event::Unread(_)
+            | Event::Closed => {}
+        }
+    }
+
+    fn drain_looked(&mut self, progress: bool, told: bool, idle_at: Span, at: Span) {
+        let acked_policy = self.bounds.finish == Finish::Acked;
+        let idle_at = if progress {
+            at.plus(self.bounds.drain_idle)
+        } else {
+            idle_at
+        };
+        let (cap, clock) = self.cap();
+        let (end, ending) = self.quiet_end(idle_at);
+        if at >= cap {
+            self.time_out(Phase::Drain, clock);
+        } else if at >= end && !self.readable {
+            self.end(ending, Step::Error);
+        } else {
+            let look_at = match self.fin {
+                Fin::Queued if acked_policy => self.ask_again(at),
+                Fin::NotSent | Fin::Queued => quarter(at, self.bounds.drain_idle),
+                Fin::Unknown if told => quarter(at, self.bounds.drain_idle),
+                // Nothing more to learn, or nothing to be learnt.
+                Fin::Acked | Fin::Unknown => Span::NEVER,
+            };
+            self.state = State::Drain { idle_at, look_at };
+        }
+    }
+
+    pub(super) fn in_paused(&mut self, idle_at: Span, look_at: Span, event: Event, at: Span) {
+        match event {
+            // Nothing is read any more, but either hint may be the acknowledgement, or an RST.
+            Event::Readable | Event::Writable => {
+                if self.acked_at.is_never() && self.fin != Fin::Unknown {
+                    self.state = State::Paused {
+                        idle_at,
+                        look_at: look_at.min(at),
+                    };
+                }
+            }
+            Event::Ack {
+                fin,
+                unacknowledged,
+            } => {
+                let progress = self.note_ack(fin, unacknowledged, at);
+                let idle_at = if progress {
+                    at.plus(self.bounds.drain_idle)
+                } else {
+                    idle_at
+                };
+                let (cap, _) = self.cap();
+                if at >= cap.min(self.paused_end(idle_at)) {
+                    self.end(Ending::ByteLimit, Step::Error);
+                } else {
+                    let look_at = match self.fin {
+                        Fin::Acked | Fin::Unknown => Span::NEVER,
+                        Fin::NotSent | Fin::Queued => self.ask_again(at),
+                    };
+                    self.state = State::Paused { idle_at, look_at };
+                }
+            }
+            Event::Failed(operation, error) => self.fail(operation, error),
+            Event::Stop(_) | Event::Abort | Event::Evict => self.obey(event),
+            // Not asked in this state.
+            Event::Written { .. }
+            | Event::WriteBlocked
+            | Event::HalfClosed
+            | Event::NotConnected
+            | Event::Received { .. }
+            | Event::ReceivedFin
+            | Event::ReceiveBlocked
+            | Event::PendingError(_)
+            | Event::Unread(_)
+            | Event::Closed => {}
+        }
+    }
+
+    fn pause(&mut self, at: Span) {
+        self.state = State::Paused {
+            idle_at: at.plus(self.bounds.drain_idle),
+            look_at: at,
+        };
+    }
+}
