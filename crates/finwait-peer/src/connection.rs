@@ -1,0 +1,255 @@
+//! One connection that is being served: its socket, and what it still has to do.
+
+use std::io::{self, Read, Write};
+use std::time::Instant;
+
+use finwait_platform::{self as platform, EndCause};
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+use crate::filler::Rest;
+use crate::stats::Ended;
+
+/// A connection between `accept` and its end, or its handing over to the `Closer`.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    token: Token,
+    /// Receiving may succeed: an event said so, or it did not end in "would block".
+    pub(crate) readable: bool,
+    /// Sending may succeed.
+    pub(crate) writable: bool,
+    watches_writable: bool,
+    no_delay: bool,
+    /// It is in the queue of those that are served next.
+    pub(crate) queued: bool,
+    /// The peer's FIN was read.
+    pub(crate) peer_fin: bool,
+    /// What the behaviour waits for before it does anything has come.
+    pub(crate) started: bool,
+    /// Filler that is still to be sent.
+    pub(crate) owed: u64,
+    /// What an echo still owes.
+    pub(crate) rest: Option<Rest>,
+    pub(crate) head: HeadEnd,
+    /// When it wants to be served again without an event.
+    pub(crate) due: Option<Instant>,
+    /// When it will be, as the timers have it.
+    pub(crate) armed: Option<Instant>,
+}
+
+/// What came of one attempt to receive.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Bytes(usize),
+    Fin,
+    Blocked,
+    Over(Ended),
+}
+
+/// What came of one attempt to send.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    Bytes(usize),
+    Blocked,
+    Over(Ended),
+}
+
+/// How much one call discards at most where it copies nothing.
+const DISCARD_BYTES: usize = 1 << 20;
+
+impl Connection {
+    /// `speaks_first`: its behaviour sends without having received anything.
+    ///
+    /// The others ask for `WRITABLE` when they have to wait for it. Otherwise every new
+    /// connection would cause an event that says what is known: it can be written to.
+    pub(crate) fn register(
+        mut stream: TcpStream,
+        registry: &Registry,
+        token: Token,
+        speaks_first: bool,
+    ) -> io::Result<Self> {
+        let interest = if speaks_first {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        registry.register(&mut stream, token, interest)?;
+        Ok(Self {
+            stream,
+            token,
+            readable: false,
+            writable: true,
+            watches_writable: speaks_first,
+            no_delay: false,
+            queued: false,
+            peer_fin: false,
+            started: false,
+            owed: 0,
+            rest: None,
+            head: HeadEnd::default(),
+            due: None,
+            armed: None,
+        })
+    }
+
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Received {
+        let result = repeat(|| self.stream.read(buffer));
+        self.received(result)
+    }
+
+    /// Receives without looking at the bytes.
+    pub(crate) fn discard(&mut self, scratch: &mut [u8]) -> Received {
+        let stream = &self.stream;
+        // Through mio, which re-arms readiness where the system does not.
+        let result = stream.try_io(|| platform::discard(stream, DISCARD_BYTES, scratch));
+        self.received(result)
+    }
+
+    /// Whether bytes or a FIN are there, without taking them.
+    pub(crate) fn peek(&mut self) -> Received {
+        let result = repeat(|| self.stream.peek(&mut [0]));
+        self.received(result)
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8], registry: &Registry) -> Sent {
+        match repeat(|| self.stream.write(bytes)) {
+            Ok(0) => Sent::Over(Ended::Failed),
+            Ok(sent) => Sent::Bytes(sent),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked(registry),
+            Err(error) => Sent::Over(ended(&error)),
+        }
+    }
+
+    /// After the peer's FIN a read says nothing any more; an RST shows as the pending error alone.
+    pub(crate) fn is_dead(&self) -> Option<Ended> {
+        match platform::take_error(&self.stream) {
+            Ok(error) => error.as_ref().map(ended),
+            Err(_) => Some(Ended::Failed),
+        }
+    }
+
+    /// Small pieces are to leave as they are written: Nagle's rule would hold one back until the
+    /// peer has acknowledged the one before, which its delayed ACK makes 40 ms.
+    pub(crate) fn send_without_delay(&mut self) {
+        if !std::mem::replace(&mut self.no_delay, true) {
+            // Slower, but right, where it is refused.
+            let _ = self.stream.set_nodelay(true);
+        }
+    }
+
+    fn received(&mut self, result: io::Result<usize>) -> Received {
+        match result {
+            Ok(0) => Received::Fin,
+            Ok(bytes) => Received::Bytes(bytes),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readable = false;
+                Received::Blocked
+            }
+            Err(error) => Received::Over(ended(&error)),
+        }
+    }
+
+    fn blocked(&mut self, registry: &Registry) -> Sent {
+        self.writable = false;
+        if !self.watches_writable {
+            // Asking anew reports what is ready by now, so no edge is lost in between.
+            let both = Interest::READABLE | Interest::WRITABLE;
+            if registry
+                .reregister(&mut self.stream, self.token, both)
+                .is_err()
+            {
+                return Sent::Over(Ended::Failed);
+            }
+            self.watches_writable = true;
+        }
+        Sent::Blocked
+    }
+}
+
+fn ended(error: &io::Error) -> Ended {
+    match platform::classify_end(error) {
+        EndCause::Reset => Ended::Reset,
+        EndCause::Lost => Ended::Lost,
+        EndCause::Other => Ended::Failed,
+    }
+}
+
+/// Again, if a signal interrupted it.
+fn repeat(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Finds the end of an HTTP request's head, which may come in any number of pieces, without
+/// keeping them.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct HeadEnd {
+    /// How much of the blank line was seen last.
+    matched: u8,
+    bytes: u32,
+}
+
+/// Whether a request's head has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Head {
+    Unfinished,
+    Ended,
+    TooLong,
+}
+
+impl HeadEnd {
+    const END: &'static [u8; 4] = b"\r\n\r\n";
+    /// What other servers take at most lies between 8 and 64 KiB.
+    const MOST_BYTES: u32 = 64 << 10;
+
+    pub(crate) fn look(&mut self, bytes: &[u8]) -> Head {
+        for &byte in bytes {
+            self.bytes = self.bytes.saturating_add(1);
+            if byte == Self::END[usize::from(self.matched & 3)] {
+                self.matched += 1;
+            } else {
+                // Of the blank line only its first byte can begin anew.
+                self.matched = u8::from(byte == Self::END[0]);
+            }
+            if self.matched == 4 {
+                return Head::Ended;
+            }
+            if self.bytes >= Self::MOST_BYTES {
+                return Head::TooLong;
+            }
+        }
+        Head::Unfinished
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_ends_at_the_first_blank_line_however_it_is_cut() {
+        let request = b"GET / HTTP/1.1\r\nA: \r\r\n\n\r\nx\r\n\r\nbody";
+        let end = request.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+        for cut in 0..end {
+            let mut head = HeadEnd::default();
+            assert_eq!(head.look(&request[..cut]), Head::Unfinished);
+            assert_eq!(head.look(&request[cut..end - 1]), Head::Unfinished);
+            assert_eq!(head.look(&request[end - 1..]), Head::Ended);
+        }
+    }
+
+    #[test]
+    fn a_head_without_end_is_too_long() {
+        let mut head = HeadEnd::default();
+        let piece = [b'\r'; 1_024];
+        for _ in 0..63 {
+            assert_eq!(head.look(&piece), Head::Unfinished);
+        }
+        assert_eq!(head.look(&piece), Head::TooLong);
+    }
+}

@@ -1,0 +1,65 @@
+//! A TCP server with named good and bad ways to close, to test clients and closing itself with.
+//!
+//! Does a client notice that a response was cut? Does it wait for a FIN that never comes, or read
+//! what a reset destroys? Point it at a server that does exactly that, on purpose:
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::{Ipv4Addr, Shutdown, TcpStream};
+//! use std::time::Duration;
+//!
+//! use finwait_peer::{Options, Server};
+//!
+//! // A server in the same process, on a free port, that echoes and closes well.
+//! let options = Options { behaviour: "echo".parse()?, ..Options::default() };
+//! let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), options)?.spawn()?;
+//!
+//! let mut client = TcpStream::connect(server.addr())?;
+//! client.write_all(b"to the last byte")?;
+//! client.shutdown(Shutdown::Write)?;
+//! let mut echoed = String::new();
+//! client.read_to_string(&mut echoed)?;
+//! assert_eq!(echoed, "to the last byte");
+//!
+//! // It stops accepting, drains what is open, and says how every connection ended.
+//! let summary = server.stop(Duration::from_secs(5));
+//! assert_eq!(summary.accepted, 1);
+//! assert_eq!(summary.endings.values().sum::<u64>(), 1);
+//! println!("{summary}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Behaviour`] names all there is, good and bad; with `"unread-close".parse()?` instead, the
+//! client above gets ECONNRESET. The good ones close through [`finwait::Closer`]: this crate is
+//! also an example of a whole server around it.
+//!
+//! # A server of one's own thread
+//!
+//! [`Server::run`] serves in the calling thread until a [`StopHandle`] stops it; [`Server::spawn`]
+//! serves in the background, and [`Running`] is the hold on it. Both serve in as many threads as
+//! [`Options::threads`] says.
+//!
+//! # What is bounded
+//!
+//! One connection's share of a turn of the event loop, so that one that floods starves nobody;
+//! what an echo holds for a connection (64 KiB, and nothing while the peer keeps up); every good
+//! teardown, by [`Options::limits`]. Not bounded is how long a connection may stay open: it is the
+//! test's own business to end. Out of descriptors, the server pauses accepting until there are
+//! some again, and counts how often that happened.
+
+mod accept;
+mod behaviour;
+mod connection;
+mod filler;
+mod server;
+mod service;
+mod stats;
+mod stop;
+mod units;
+mod worker;
+
+pub use behaviour::Behaviour;
+pub use server::{Options, Running, Server};
+pub use stats::{Stats, Summary};
+pub use stop::{Stop, StopHandle};
+pub use units::{ParseError, format_bytes, format_duration, parse_bytes, parse_duration};

@@ -1,0 +1,343 @@
+//! One thread of the server: its event loop and its connections.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use finwait::{Closer, Finished, Key};
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Events, Poll, Token, Waker};
+use slab::Slab;
+
+use crate::accept::{Accepted, Acceptor};
+use crate::connection::Connection;
+use crate::filler::Unsent;
+use crate::server::Options;
+use crate::service::{Next, Service};
+use crate::stats::{Books, Counters, Ended, Tally};
+use crate::stop::{Order, Stop};
+
+const LISTENER: Token = Token(0);
+const WAKER: Token = Token(1);
+const FIRST_CONNECTION: usize = 2;
+/// Far above any number of open files; the tokens from here on are the `Closer`'s.
+const FIRST_CLOSING: usize = 1 << 30;
+
+/// How many connections are accepted, and served, before others have their turn.
+const ACCEPTED_PER_TURN: usize = 256;
+const SERVED_PER_TURN: usize = 512;
+const EVENTS_PER_TURN: usize = 1_024;
+
+/// What one thread does.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    poll: Poll,
+    _waker: Arc<Waker>,
+    stop: Stop,
+    backlog: i32,
+    /// `None` when the server has stopped accepting.
+    acceptor: Option<Acceptor>,
+    connections: Slab<Connection>,
+    /// Those with something to do now. Each is in here once at most (`Connection::queued`).
+    ready: VecDeque<usize>,
+    /// Those that want to be served without an event, the earliest first.
+    timers: BTreeSet<(Instant, usize)>,
+    closer: Closer<Unsent>,
+    /// How much each teardown was given to send, if anything: a report says only what was left.
+    given: HashMap<Key, u64>,
+    service: Service,
+    /// Set when the server is stopping.
+    deadline: Option<Instant>,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        listener: std::net::TcpListener,
+        options: &Options,
+        answer: Option<Arc<Vec<u8>>>,
+        counters: Arc<Counters>,
+        stop: &Stop,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let acceptor = Acceptor::new(listener, poll.registry(), LISTENER)?;
+        stop.wakes(&waker);
+        Ok(Self {
+            poll,
+            _waker: waker,
+            stop: stop.share(),
+            backlog: options.backlog,
+            acceptor: Some(acceptor),
+            connections: Slab::new(),
+            ready: VecDeque::new(),
+            timers: BTreeSet::new(),
+            // Nobody is evicted: open files bound the number of connections before.
+            closer: Closer::new(Token(FIRST_CLOSING), options.limits, Instant::now())
+                .max_draining(FIRST_CLOSING),
+            given: HashMap::new(),
+            service: Service::new(options.behaviour.clone(), answer, Books::new(counters)),
+            deadline: None,
+        })
+    }
+
+    /// Serves until it is stopped.
+    pub(crate) fn run(mut self) -> io::Result<Tally> {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        // An order that was given before this thread listened to it.
+        let mut ordered = true;
+        loop {
+            let now = Instant::now();
+            if std::mem::take(&mut ordered) {
+                match self.stop.order() {
+                    Some(Order::AtOnce) => break,
+                    Some(Order::Drain(deadline)) => self.begin_stop(deadline, now),
+                    None => {}
+                }
+            }
+            self.turn(now);
+            // One look at the clock for both: a deadline that came between two would be missed.
+            let now = Instant::now();
+            if self.is_over(now) {
+                break;
+            }
+            match self.poll.poll(&mut events, self.timeout(now)) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            let now = Instant::now();
+            for event in &events {
+                ordered |= event.token() == WAKER;
+                self.handle(event, now);
+            }
+        }
+        Ok(self.service.books.into_tally())
+    }
+
+    fn handle(&mut self, event: &Event, now: Instant) {
+        if self.closer.handle(event, now) {
+            return;
+        }
+        if event.token() == LISTENER {
+            if let Some(acceptor) = &mut self.acceptor {
+                acceptor.readable();
+            }
+            return;
+        }
+        let Some(index) = event.token().0.checked_sub(FIRST_CONNECTION) else {
+            return;
+        };
+        // An event may be meant for a connection that is gone and whose token has a new owner by
+        // now. All it does is to let that one look for what is not there.
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.readable |=
+                event.is_readable() || event.is_read_closed() || event.is_error();
+            connection.writable |=
+                event.is_writable() || event.is_write_closed() || event.is_error();
+            self.queue(index);
+        }
+    }
+
+    /// Does what can be done now, each kind of work within its bound.
+    fn turn(&mut self, now: Instant) {
+        self.expire(now);
+        self.accept(now);
+        for _ in 0..self.ready.len().min(SERVED_PER_TURN) {
+            if let Some(index) = self.ready.pop_front() {
+                self.serve(index, now);
+            }
+        }
+        self.closer.turn(Instant::now());
+        while let Some(finished) = self.closer.poll_finished() {
+            self.finished(&finished);
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while let Some(&(at, index)) = self.timers.first()
+            && at <= now
+        {
+            self.timers.pop_first();
+            if let Some(connection) = self.connections.get_mut(index) {
+                connection.armed = None;
+                self.queue(index);
+            }
+        }
+    }
+
+    fn accept(&mut self, now: Instant) {
+        for _ in 0..ACCEPTED_PER_TURN {
+            let Some(acceptor) = &mut self.acceptor else {
+                return;
+            };
+            match acceptor.accept(now, &self.service.books) {
+                Accepted::Connection(stream) => self.admit(stream, now),
+                Accepted::Failed => {}
+                Accepted::Nothing => break,
+            }
+            if self.deadline.is_some() && self.acceptor.as_ref().is_some_and(Acceptor::is_done) {
+                break;
+            }
+        }
+        if self.deadline.is_some()
+            && let Some(acceptor) = self.acceptor.take_if(|acceptor| acceptor.is_done())
+        {
+            acceptor.close(self.poll.registry());
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream, now: Instant) {
+        self.service.books.accepted();
+        if self.service.closes_at_once() {
+            return self.close(stream, Unsent::Nothing, now);
+        }
+        let entry = self.connections.vacant_entry();
+        let index = entry.key();
+        let token = Token(FIRST_CONNECTION + index);
+        let speaks_first = self.service.speaks_first();
+        match Connection::register(stream, self.poll.registry(), token, speaks_first) {
+            Ok(mut connection) => {
+                // A request may be there already, and a server that stops waits for no event.
+                connection.readable = self.deadline.is_some();
+                entry.insert(connection);
+                if speaks_first || self.deadline.is_some() {
+                    self.queue(index);
+                }
+            }
+            Err(_) => self.service.books.ended(Ended::Failed),
+        }
+    }
+
+    fn serve(&mut self, index: usize, now: Instant) {
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        connection.queued = false;
+        let mut next = self.service.serve(connection, self.poll.registry(), now);
+        if self.deadline.is_some() {
+            next = self.service.stop(connection, next);
+        }
+        match next {
+            Next::Wait => self.arm(index),
+            Next::Again => {
+                // No edge is owed to one that stops before "would block".
+                self.arm(index);
+                self.queue(index);
+            }
+            Next::Close(unsent) => {
+                let connection = self.remove(index);
+                self.close(connection.stream, unsent, now);
+            }
+            Next::Release(ended) => self.release(index, ended),
+        }
+    }
+
+    /// Hands a connection over to finwait.
+    fn close(&mut self, stream: TcpStream, unsent: Unsent, now: Instant) {
+        let bytes = unsent.as_ref().len() as u64;
+        let key = self.closer.close(self.poll.registry(), stream, unsent, now);
+        if bytes > 0 {
+            self.given.insert(key, bytes);
+        }
+    }
+
+    fn finished(&mut self, finished: &Finished) {
+        let report = &finished.report;
+        self.service.books.received(report.received_bytes);
+        if let Some(given) = self.given.remove(&finished.key) {
+            let sent = given.saturating_sub(report.unwritten_bytes);
+            self.service.books.sent(sent);
+        }
+        self.service.books.ended(Ended::Teardown(report.ending));
+    }
+
+    fn release(&mut self, index: usize, ended: Ended) {
+        drop(self.remove(index));
+        self.service.books.ended(ended);
+    }
+
+    fn remove(&mut self, index: usize) -> Connection {
+        let connection = self.connections.remove(index);
+        if let Some(at) = connection.armed {
+            self.timers.remove(&(at, index));
+        }
+        connection
+    }
+
+    fn queue(&mut self, index: usize) {
+        if let Some(connection) = self.connections.get_mut(index)
+            && !std::mem::replace(&mut connection.queued, true)
+        {
+            self.ready.push_back(index);
+        }
+    }
+
+    /// Brings the timers in line with what a connection wants.
+    fn arm(&mut self, index: usize) {
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        if connection.armed == connection.due {
+            return;
+        }
+        if let Some(at) = connection.armed {
+            self.timers.remove(&(at, index));
+        }
+        if let Some(at) = connection.due {
+            self.timers.insert((at, index));
+        }
+        connection.armed = connection.due;
+    }
+
+    fn begin_stop(&mut self, deadline: Instant, now: Instant) {
+        self.closer.stop(deadline, now);
+        if self.deadline.replace(deadline).is_some() {
+            return;
+        }
+        if let Some(acceptor) = &mut self.acceptor {
+            acceptor.stop(self.backlog);
+        }
+        // All are asked once, whether or not an event has come.
+        let all: Vec<usize> = self.connections.iter().map(|(index, _)| index).collect();
+        for index in all {
+            self.connections[index].readable = true;
+            self.queue(index);
+        }
+    }
+
+    /// Whether a stopping server has nothing left to do. At the deadline it cuts what is left.
+    fn is_over(&mut self, now: Instant) -> bool {
+        let Some(deadline) = self.deadline else {
+            return false;
+        };
+        if now >= deadline {
+            if let Some(acceptor) = self.acceptor.take() {
+                acceptor.close(self.poll.registry());
+            }
+            let left: Vec<usize> = self.connections.iter().map(|(index, _)| index).collect();
+            for index in left {
+                self.release(index, Ended::Cut);
+            }
+        }
+        self.acceptor.is_none() && self.connections.is_empty() && self.closer.is_empty()
+    }
+
+    /// How long nothing will have to be done, unless there is an event.
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        if !self.ready.is_empty() || self.acceptor.as_ref().is_some_and(|a| a.is_ready(now)) {
+            return Some(Duration::ZERO);
+        }
+        let paused = self.acceptor.as_ref().and_then(Acceptor::paused_until);
+        let timer = self.timers.first().map(|&(at, _)| at);
+        let closer = self.closer.poll_timeout(now);
+        // Once it has passed, what is left is the `Closer`'s, which has a clock of its own.
+        let deadline = self.deadline.filter(|&at| at > now);
+        [paused, timer, deadline]
+            .into_iter()
+            .flatten()
+            .map(|at| at.saturating_duration_since(now))
+            .chain(closer)
+            .min()
+    }
+}
