@@ -1,0 +1,136 @@
+//! The floor: a bare event loop that does the same exchange with no bookkeeping at all. What
+//! `finwait load` costs beyond it is finwait's own share.
+//!
+//! `floor storm ADDR COUNT` opens COUNT connections, then half-closes all, reads until each FIN,
+//! closes. `floor churn ADDR AT_ONCE SECONDS` is a closed loop: connect, write 64 bytes,
+//! half-close, read until the FIN, close. Each prints its rate per second.
+//!
+//! No verdict, no histogram, no deadline: a peer that never closes hangs it, an error ends it.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use finwait_benches::{Sources, establish};
+use finwait_platform as platform;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+const REQUEST: [u8; 64] = [b'.'; 64];
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let rate = match words.as_slice() {
+        ["storm", address, count] => parse(address).and_then(|a| storm(a, parse(count)?)),
+        ["churn", address, at_once, seconds] => parse(address)
+            .and_then(|a| churn(a, parse(at_once)?, Duration::from_secs(parse(seconds)?))),
+        _ => Err(io::Error::other(
+            "storm ADDR COUNT | churn ADDR AT_ONCE SECONDS",
+        )),
+    };
+    match rate {
+        Ok(rate) => {
+            println!("{rate:.0}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("floor: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse<T: std::str::FromStr>(word: &str) -> io::Result<T> {
+    word.parse()
+        .map_err(|_| io::Error::other(format!("{word}: not understood")))
+}
+
+fn storm(target: SocketAddr, count: usize) -> io::Result<f64> {
+    platform::raise_open_file_limit(count as u64 + 100)?;
+    let mut poll = Poll::new()?;
+    let mut sources = Sources::new(0);
+    let mut streams: Vec<_> = establish(&mut poll, target, count, &mut sources)?
+        .into_iter()
+        .map(Some)
+        .collect();
+    for stream in streams.iter_mut().flatten() {
+        stream.write_all(&REQUEST)?;
+    }
+    let mut events = Events::with_capacity(1024);
+    let started = Instant::now();
+    for slot in &mut streams {
+        if let Some(stream) = slot {
+            stream.shutdown(Shutdown::Write)?;
+        }
+        drain(slot)?;
+    }
+    let mut open = streams.iter().flatten().count();
+    while open > 0 {
+        poll.poll(&mut events, None)?;
+        for event in &events {
+            open -= usize::from(drain(&mut streams[event.token().0])?);
+        }
+    }
+    Ok(count as f64 / started.elapsed().as_secs_f64())
+}
+
+fn churn(target: SocketAddr, at_once: usize, time: Duration) -> io::Result<f64> {
+    let mut poll = Poll::new()?;
+    let mut events = Events::with_capacity(1024);
+    let mut streams = Vec::with_capacity(at_once);
+    let mut connected = vec![false; at_once];
+    for index in 0..at_once {
+        streams.push(Some(connect(&poll, target, index)?));
+    }
+    let (started, mut finished, mut open) = (Instant::now(), 0_u64, at_once);
+    while open > 0 {
+        poll.poll(&mut events, None)?;
+        for event in &events {
+            let index = event.token().0;
+            let Some(stream) = &mut streams[index] else {
+                continue;
+            };
+            if !connected[index] {
+                stream.write_all(&REQUEST)?;
+                stream.shutdown(Shutdown::Write)?;
+                connected[index] = true;
+            }
+            if drain(&mut streams[index])? {
+                finished += 1;
+                connected[index] = false;
+                if started.elapsed() < time {
+                    streams[index] = Some(connect(&poll, target, index)?);
+                } else {
+                    open -= 1;
+                }
+            }
+        }
+    }
+    Ok(finished as f64 / started.elapsed().as_secs_f64())
+}
+
+fn connect(poll: &Poll, target: SocketAddr, index: usize) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::from_std(platform::connect_from(target, None)?);
+    let both = Interest::READABLE | Interest::WRITABLE;
+    poll.registry().register(&mut stream, Token(index), both)?;
+    Ok(stream)
+}
+
+/// Reads until the FIN, then closes; `true` if it came to that.
+fn drain(slot: &mut Option<TcpStream>) -> io::Result<bool> {
+    let Some(stream) = slot else { return Ok(false) };
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => {
+                *slot = None;
+                return Ok(true);
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}

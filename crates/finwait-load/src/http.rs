@@ -1,0 +1,256 @@
+//! Where an HTTP/1 response ends (RFC 9112 section 6.3). The head is httparse's business.
+
+use httparse::{EMPTY_HEADER, Response, Status};
+
+/// The framing of one response to a GET, fed as it arrives.
+#[derive(Debug, Default)]
+pub(crate) struct Framing {
+    state: State,
+    /// Of a head, or of a chunk-size line, that came in pieces.
+    pending: Vec<u8>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Head,
+    /// This many bytes of the body are still to come.
+    Length(u64),
+    ChunkSize,
+    /// This many bytes of a chunk, and its CRLF, are still to come.
+    Chunk(u64),
+    Trailer,
+    /// Only the connection's end ends it, and only an orderly one.
+    UntilFin,
+    Complete,
+    Malformed,
+}
+
+const MOST_HEAD: usize = 64 << 10;
+const MOST_HEADERS: usize = 128;
+
+impl Framing {
+    pub(crate) fn receive(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            bytes = match self.state {
+                State::Head => self.head(bytes),
+                State::Length(left) => {
+                    let (rest, left) = take(bytes, left);
+                    self.state = if left == 0 {
+                        State::Complete
+                    } else {
+                        State::Length(left)
+                    };
+                    rest
+                }
+                State::ChunkSize => self.chunk_size(bytes),
+                State::Chunk(left) => {
+                    let (rest, left) = take(bytes, left);
+                    self.state = if left == 0 {
+                        State::ChunkSize
+                    } else {
+                        State::Chunk(left)
+                    };
+                    rest
+                }
+                State::Trailer => self.trailer(bytes),
+                State::UntilFin | State::Complete | State::Malformed => return,
+            };
+        }
+    }
+
+    pub(crate) fn is_complete(&self, clean_fin: bool) -> bool {
+        self.state == State::Complete || (self.state == State::UntilFin && clean_fin)
+    }
+
+    fn head<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let before = self.pending.len();
+        self.pending.extend_from_slice(bytes);
+        let mut headers = [EMPTY_HEADER; MOST_HEADERS];
+        let mut response = Response::new(&mut headers);
+        match response.parse(&self.pending) {
+            Ok(Status::Complete(length)) => {
+                self.state = body_of(&response);
+                self.pending.clear();
+                &bytes[length.saturating_sub(before).min(bytes.len())..]
+            }
+            Ok(Status::Partial) if self.pending.len() < MOST_HEAD => &[],
+            Ok(Status::Partial) | Err(_) => self.malformed(),
+        }
+    }
+
+    fn chunk_size<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let before = self.pending.len();
+        // A chunk-size line that is longer than this is an attack, not a size.
+        let more = bytes.len().min(1024);
+        self.pending.extend_from_slice(&bytes[..more]);
+        match httparse::parse_chunk_size(&self.pending) {
+            Ok(Status::Complete((length, size))) => {
+                self.pending.clear();
+                self.state = match size {
+                    0 => State::Trailer,
+                    // The CRLF after the chunk goes with it.
+                    size => State::Chunk(size.saturating_add(2)),
+                };
+                &bytes[length.saturating_sub(before).min(bytes.len())..]
+            }
+            Ok(Status::Partial) if self.pending.len() < 1024 => &bytes[more..],
+            Ok(Status::Partial) | Err(_) => self.malformed(),
+        }
+    }
+
+    /// Trailer fields are lines; an empty one ends the message.
+    fn trailer<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        for (i, &byte) in bytes.iter().enumerate() {
+            self.pending.push(byte);
+            if byte == b'\n' {
+                let empty = matches!(self.pending.as_slice(), b"\r\n" | b"\n");
+                self.pending.clear();
+                if empty {
+                    self.state = State::Complete;
+                    return &bytes[i + 1..];
+                }
+            } else if self.pending.len() > MOST_HEAD {
+                return self.malformed();
+            }
+        }
+        &[]
+    }
+
+    fn malformed(&mut self) -> &'static [u8] {
+        self.state = State::Malformed;
+        self.pending = Vec::new();
+        &[]
+    }
+}
+
+/// Up to `left` bytes off the front: what remains of both.
+fn take(bytes: &[u8], left: u64) -> (&[u8], u64) {
+    let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+    (&bytes[taken..], left - taken as u64)
+}
+
+/// RFC 9112 section 6.3, for a response to a GET.
+fn body_of(response: &Response<'_, '_>) -> State {
+    let field = |name: &str| {
+        let name = name.to_owned();
+        response
+            .headers
+            .iter()
+            .filter(move |h| h.name.eq_ignore_ascii_case(&name))
+    };
+    match response.code {
+        // An interim response (103, say) comes before the real one.
+        Some(100..=199) => return State::Head,
+        Some(204 | 304) => return State::Complete,
+        _ => {}
+    }
+    let chunked = field("transfer-encoding").next_back().map(|h| {
+        let last = h.value.rsplit(|&b| b == b',').next().unwrap_or_default();
+        last.trim_ascii().eq_ignore_ascii_case(b"chunked")
+    });
+    match chunked {
+        Some(true) => return State::ChunkSize,
+        Some(false) => return State::UntilFin,
+        None => {}
+    }
+    let mut lengths = field("content-length").map(|h| {
+        std::str::from_utf8(h.value)
+            .ok()
+            .and_then(|value| value.trim().parse::<u64>().ok())
+    });
+    match lengths.next() {
+        None => State::UntilFin,
+        Some(Some(length)) if lengths.all(|other| other == Some(length)) => {
+            if length == 0 {
+                State::Complete
+            } else {
+                State::Length(length)
+            }
+        }
+        Some(_) => State::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete(response: &str, clean_fin: bool) -> bool {
+        // However the bytes are cut.
+        let mut answers = (1..=response.len()).map(|size| {
+            let mut framing = Framing::default();
+            for piece in response.as_bytes().chunks(size) {
+                framing.receive(piece);
+            }
+            framing.is_complete(clean_fin)
+        });
+        let first = answers.next().unwrap();
+        assert!(answers.all(|answer| answer == first), "{response:?}");
+        first
+    }
+
+    #[test]
+    fn a_length_is_complete_with_its_last_byte() {
+        assert!(complete(
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            false
+        ));
+        assert!(!complete(
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell",
+            true
+        ));
+        assert!(complete(
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            false
+        ));
+    }
+
+    #[test]
+    fn chunks_are_complete_with_the_empty_line_after_the_last() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert!(complete(
+            &format!("{head}5\r\nhello\r\n10;x=y\r\n0123456789abcdef\r\n0\r\n\r\n"),
+            false
+        ));
+        assert!(complete(
+            &format!("{head}5\r\nhello\r\n0\r\nA: b\r\n\r\n"),
+            false
+        ));
+        assert!(!complete(&format!("{head}5\r\nhello\r\n0\r\n"), true));
+        assert!(!complete(&format!("{head}5\r\nhello\r\n"), true));
+        assert!(!complete(&format!("{head}nonsense\r\n"), true));
+    }
+
+    #[test]
+    fn without_a_length_only_an_orderly_end_completes_it() {
+        let response = "HTTP/1.0 200 OK\r\n\r\nwhatever";
+        assert!(complete(response, true));
+        assert!(!complete(response, false));
+    }
+
+    #[test]
+    fn some_answers_have_no_body() {
+        assert!(complete("HTTP/1.1 204 No Content\r\n\r\n", false));
+        assert!(complete(
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n",
+            false
+        ));
+        let interim =
+            "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        assert!(complete(interim, false));
+        assert!(!complete("HTTP/1.1 103 Early Hints\r\n\r\n", true));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_never_complete() {
+        for bad in [
+            "SSH-2.0-x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n",
+        ] {
+            assert!(!complete(bad, true), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The client side of a close test: many connections, one verdict each.
+//!
+//! A [`Plan`] says where to connect, how often, what to send and how to close. [`run`] carries it
+//! out and returns an [`Outcome`]; a [`Control`] shows its counters meanwhile and stops it.
+//!
+//! Every connection that was started lands in exactly one cell of [`Progress`] times [`Ending`],
+//! and each cell has a name that people read, its [`Verdict`]. Connections are closed through
+//! [`finwait::Closer`], so a reset that comes after the peer's FIN is seen, and a request is
+//! called safe to try again only if the kernel knows that no byte of it was acknowledged.
+//!
+//! Workers share nothing but live counters: each has its own event loop, connections and
+//! histograms, which are added up exactly at the end.
+//!
+//! ```
+//! use finwait_load::{Control, Expect, Plan, Verdict};
+//! use finwait_peer::{Options, Server};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let server = Server::bind(([127, 0, 0, 1], 0).into(), Options::default())?.spawn()?;
+//!
+//! let mut plan = Plan::new(server.addr());
+//! plan.connections = 10;
+//! plan.total = Some(100);
+//! plan.request = b"hello".as_slice().into();
+//! plan.expect = Expect::Echo;
+//! let outcome = finwait_load::run(&plan, &Control::new())?;
+//!
+//! assert_eq!(outcome.tally.verdicts()[&Verdict::Graceful], 100);
+//! assert!(outcome.tally.adds_up());
+//! # Ok(())
+//! # }
+//! ```
+
+mod connecting;
+mod control;
+mod direct;
+mod http;
+mod plan;
+mod reception;
+mod request;
+mod run;
+mod tally;
+mod verdict;
+mod worker;
+
+pub use control::{Control, Live};
+pub use plan::{CloseMode, Mode, Plan, default_limits, loopback_sources};
+pub use reception::Expect;
+pub use run::{Outcome, run};
+pub use tally::{ErrorKey, Phases, Tally};
+pub use verdict::{Ending, Progress, Verdict};

@@ -1,0 +1,225 @@
+//! What a test says of a connection: how far it got, times how it ended.
+
+use std::fmt;
+
+use finwait::{Clock, Delivered, Report};
+use std::io::ErrorKind;
+
+/// How far the exchange got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Progress {
+    /// The connection was never established.
+    NoConnection,
+    /// Established; no byte of the request was taken by the kernel.
+    Connected,
+    /// The kernel knows that the peer acknowledged no byte of the request: safe to try again.
+    RequestUnacked,
+    /// The peer's TCP acknowledged some of the request, or the OS cannot tell: not safe.
+    RequestAcked,
+    /// A part of the response came.
+    ResponsePartial,
+    /// The whole response came.
+    ResponseComplete,
+}
+
+/// How the connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ending {
+    /// The peer's FIN, and no error before or after it.
+    FinClean,
+    /// The peer's FIN, and an RST after it.
+    FinThenRst,
+    /// RST without a FIN.
+    Rst,
+    /// Nothing more came within the limits, or the local stack gave up waiting.
+    Timeout,
+    /// Nobody listens there.
+    Refused,
+    /// The local stack found no way to the peer.
+    Unreachable,
+    /// A local failure that says nothing about the peer.
+    LocalError,
+    /// We closed first (`--close fin`), without waiting for the peer's FIN; what came after that
+    /// nobody saw.
+    Closed,
+    /// We sent the RST ourselves (`--close rst`).
+    Aborted,
+    /// The run was stopped before it ended.
+    StillOpen,
+}
+
+/// The name that people read: one for each pair of [`Progress`] and [`Ending`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// Everything came, and both sides closed in order.
+    Graceful,
+    /// Everything came, then we closed first, as we were told to.
+    Closed,
+    /// Everything that was waited for came, then we aborted, as we were told to.
+    Aborted,
+    /// Everything came, and then an RST.
+    UncleanComplete,
+    /// Everything came, but never the peer's FIN: it leaks connections.
+    Leaked,
+    /// The response broke off.
+    Truncated,
+    /// Reset with nothing of the response received; the peer's TCP may have taken the request.
+    ResetLost,
+    /// Lost before the peer's TCP took any byte of the request.
+    RetrySafeLoss,
+    /// The connection was established, but the answer did not come whole in time.
+    TimedOut,
+    /// Nobody listens there.
+    Refused,
+    /// No answer to the connection attempt.
+    SynTimeout,
+    /// No way to the peer.
+    Unreachable,
+    /// A local failure.
+    LocalError,
+    /// The run was stopped before it ended.
+    StillOpen,
+}
+
+impl Verdict {
+    /// The one verdict of this cell.
+    #[must_use]
+    pub fn of(progress: Progress, ending: Ending) -> Self {
+        use Progress::{
+            Connected, NoConnection, RequestAcked, RequestUnacked, ResponseComplete,
+            ResponsePartial,
+        };
+        match (ending, progress) {
+            (Ending::StillOpen, _) => Self::StillOpen,
+            (Ending::LocalError, _) => Self::LocalError,
+            (Ending::Aborted, _) => Self::Aborted,
+            (Ending::Refused, _) => Self::Refused,
+            (Ending::FinClean, ResponseComplete) => Self::Graceful,
+            (Ending::Closed, ResponseComplete) => Self::Closed,
+            (Ending::FinThenRst | Ending::Rst, ResponseComplete) => Self::UncleanComplete,
+            (Ending::Timeout | Ending::Unreachable, ResponseComplete) => Self::Leaked,
+            (Ending::Timeout, NoConnection) => Self::SynTimeout,
+            (Ending::Unreachable, NoConnection) => Self::Unreachable,
+            (Ending::Timeout | Ending::Unreachable, _) => Self::TimedOut,
+            (Ending::FinClean | Ending::Closed, _) | (_, ResponsePartial) => Self::Truncated,
+            (Ending::FinThenRst | Ending::Rst, RequestAcked) => Self::ResetLost,
+            (Ending::FinThenRst | Ending::Rst, NoConnection | Connected | RequestUnacked) => {
+                Self::RetrySafeLoss
+            }
+        }
+    }
+
+    /// Whether this is what a test of a well-behaved server wants to see.
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Graceful | Self::Closed | Self::Aborted)
+    }
+
+    /// The name in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Graceful => "graceful",
+            Self::Closed => "closed",
+            Self::Aborted => "aborted",
+            Self::UncleanComplete => "unclean-complete",
+            Self::Leaked => "leaked",
+            Self::Truncated => "truncated",
+            Self::ResetLost => "reset-lost",
+            Self::RetrySafeLoss => "retry-safe-loss",
+            Self::TimedOut => "timed-out",
+            Self::Refused => "refused",
+            Self::SynTimeout => "syn-timeout",
+            Self::Unreachable => "unreachable",
+            Self::LocalError => "local-error",
+            Self::StillOpen => "still-open",
+        }
+    }
+}
+
+impl Ending {
+    /// The name in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FinClean => "fin-clean",
+            Self::FinThenRst => "fin-then-rst",
+            Self::Rst => "rst",
+            Self::Timeout => "timeout",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::LocalError => "local-error",
+            Self::Closed => "closed",
+            Self::Aborted => "aborted",
+            Self::StillOpen => "still-open",
+        }
+    }
+
+    /// How a connection ended whose teardown ended so.
+    #[must_use]
+    pub fn of_report(report: &Report) -> Self {
+        use finwait::Ending as E;
+        match report.ending {
+            E::Graceful | E::PeerFin | E::Acked => Self::FinClean,
+            E::Reset {
+                after_fin: true, ..
+            } => Self::FinThenRst,
+            E::Reset {
+                after_fin: false, ..
+            } => Self::Rst,
+            E::TimedOut {
+                clock: Clock::Stop, ..
+            }
+            | E::Evicted => Self::StillOpen,
+            E::TimedOut { .. } | E::ByteLimit => Self::Timeout,
+            E::Lost { .. } => match report.error.map(finwait::OsError::kind) {
+                Some(ErrorKind::TimedOut) => Self::Timeout,
+                _ => Self::Unreachable,
+            },
+            E::Aborted => Self::Aborted,
+            E::AlreadyClosed | E::Failed { .. } => Self::LocalError,
+        }
+    }
+
+    /// How an attempt to connect ended that failed with this error.
+    #[must_use]
+    pub fn of_connect_error(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::ConnectionRefused => Self::Refused,
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Self::Rst,
+            ErrorKind::TimedOut => Self::Timeout,
+            ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::ConnectionAborted => Self::Unreachable,
+            _ => Self::LocalError,
+        }
+    }
+}
+
+/// How far a request got of which `written` bytes were handed to the kernel, when no byte of a
+/// response came.
+#[must_use]
+pub(crate) fn request_progress(written: u64, report: &Report) -> Progress {
+    if written == 0 {
+        return Progress::Connected;
+    }
+    match (report.delivered(), report.unacknowledged_bytes) {
+        (Delivered::No | Delivered::Unknown, Some(unacked)) if unacked >= written => {
+            Progress::RequestUnacked
+        }
+        _ => Progress::RequestAcked,
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
