@@ -147,3 +147,8 @@ pub use blocking::{close, finish};
 pub use closer::{Closer, Finished, Key};
 #[cfg(feature = "mio")]
 pub use stream::Stream;
+
+/// The example of the README, compiled.
+#[cfg(all(doctest, feature = "mio"))]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

@@ -13,6 +13,10 @@ impl Trace {
     }
 
     #[inline]
+    #[expect(
+        clippy::needless_pass_by_ref_mut,
+        reason = "the signature of the traced one"
+    )]
     pub(crate) fn phase(&mut self, _: Phase) {}
 
     #[inline]
