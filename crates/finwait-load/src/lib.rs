@@ -44,7 +44,7 @@ mod verdict;
 mod worker;
 
 pub use control::{Control, Live};
-pub use plan::{CloseMode, Mode, Plan, default_limits, loopback_sources};
+pub use plan::{CloseMode, Mode, Plan, default_limits};
 pub use reception::Expect;
 pub use run::{Outcome, run};
 pub use tally::{ErrorKey, Phases, Tally};

@@ -1,7 +1,7 @@
 //! What a run is to do.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,18 +80,6 @@ pub fn default_limits() -> Limits {
         },
         ..Limits::for_response()
     }
-}
-
-/// Loopback addresses to connect from, as many as this host has of the first `most` from 127.0.0.1
-/// on: all of them on Linux, one elsewhere.
-///
-/// Each has its own range of ports, so that connections in TIME-WAIT leave some for the next.
-#[must_use]
-pub fn loopback_sources(most: u8) -> Vec<IpAddr> {
-    (1..=most)
-        .map(|host| IpAddr::from([127, 0, 0, host]))
-        .take_while(|&address| UdpSocket::bind((address, 0)).is_ok())
-        .collect()
 }
 
 /// In which order connections are opened and closed.
