@@ -150,6 +150,11 @@ fn next_source(sources: &[IpAddr], next: &mut usize) -> Option<IpAddr> {
 
 /// Whether the OS has run out of something of ours: ports, descriptors, memory.
 pub(crate) fn is_local_shortage(error: &io::Error) -> bool {
+    // What the peer or the way to it has answered is none. It must be asked for first: where the
+    // platform knows no errors, it calls all that it does not know a lack of resources.
+    if Ending::of_connect_error(error.kind()) != Ending::LocalError {
+        return false;
+    }
     matches!(
         error.kind(),
         io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse | io::ErrorKind::OutOfMemory

@@ -1,0 +1,40 @@
+//! The command `finwait`: load, serve and send.
+
+mod args;
+mod exit;
+mod interrupt;
+mod load;
+mod note;
+mod output;
+mod progress;
+mod send;
+mod serve;
+mod watch;
+
+use std::process::ExitCode;
+
+use crate::args::Job;
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    run()
+        .unwrap_or_else(|error| {
+            let exit = exit::of(&error);
+            note::say(format_args!("{error:#}"));
+            exit
+        })
+        .into()
+}
+
+fn run() -> anyhow::Result<Exit> {
+    let command = args::parse()?;
+    watch::start(command.verbosity)?;
+    // Released last: sockets that are still open then would be reset where that library has an end.
+    let _sockets = finwait_platform::SocketLibrary::start()?;
+    match command.job {
+        Job::Load(job) => load::run(&job),
+        Job::Serve(job) => serve::run(job),
+        Job::Send(job) => send::run(&job),
+        Job::Show(text) => output::show(&text.render().ansi().to_string()),
+    }
+}

@@ -1,0 +1,113 @@
+//! `finwait serve`: the reference server in the foreground.
+
+use std::fmt::Write;
+use std::io;
+use std::num::NonZero;
+use std::thread;
+use std::time::Duration;
+
+use finwait_peer::{Behaviour, Options, Server, Stop};
+use finwait_platform as platform;
+
+use crate::args::{Endpoint, Family};
+use crate::exit::{Exit, Failure};
+use crate::{interrupt, note, output};
+
+/// What `serve` is to do.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Name the behaviours.
+    List,
+    Serve {
+        addr: Endpoint,
+        behaviour: Behaviour,
+        threads: Option<usize>,
+        stop_within: Duration,
+    },
+}
+
+pub(crate) fn run(job: Job) -> anyhow::Result<Exit> {
+    match job {
+        Job::List => output::show(&list()),
+        Job::Serve {
+            addr,
+            behaviour,
+            threads,
+            stop_within,
+        } => {
+            let threads = threads.unwrap_or_else(cpus);
+            serve(
+                &addr,
+                Options {
+                    behaviour,
+                    threads,
+                    ..Options::default()
+                },
+                stop_within,
+            )
+        }
+    }
+}
+
+fn serve(addr: &Endpoint, options: Options, stop_within: Duration) -> anyhow::Result<Exit> {
+    raise_open_file_limit();
+    let cannot = |error: io::Error| {
+        let why = platform::describe_error(&error);
+        let mend = mend(&error);
+        Failure::new(Exit::Failed, format!("{addr}: cannot listen: {why}{mend}"))
+    };
+    let addrs = addr
+        .resolve(Family::Any)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{addr}: cannot listen: {error}")))?;
+    // Before it listens: who sees it accept may stop it, and that is an orderly stop.
+    let stop = Stop::new();
+    let handle = stop.handle();
+    interrupt::on_first(move || handle.stop(stop_within))?;
+    let server = Server::bind(addrs[0], options).map_err(cannot)?;
+    // Nobody reading this line is no reason not to serve.
+    let _ = output::show(&format!("listening on {}\n", server.local_addr()));
+    let summary = server.run(&stop).map_err(cannot)?;
+    for line in summary.to_string().lines() {
+        note::say(line);
+    }
+    let drained = summary.cut == 0 && summary.failures.is_empty();
+    Ok(if drained { Exit::Ok } else { Exit::Failed })
+}
+
+/// What one can do about it.
+fn mend(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; port 0 takes a free one",
+        io::ErrorKind::AddrNotAvailable => "; 'ip addr' lists this host's addresses",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 may need privilege",
+        _ => "",
+    }
+}
+
+/// A server needs a descriptor for each connection: as many as it may have.
+fn raise_open_file_limit() {
+    // Not raised is not fatal: the server says when it runs out.
+    if let Ok(Some(limit)) = platform::open_file_limit() {
+        let _ = platform::raise_open_file_limit(limit.hard);
+    }
+}
+
+/// How many threads run at once.
+pub(crate) fn cpus() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+fn list() -> String {
+    let behaviours = Behaviour::catalogue();
+    let width = behaviours
+        .iter()
+        .map(|(syntax, _)| syntax.len())
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for (syntax, what) in behaviours {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{syntax:width$}  {what}");
+    }
+    text
+}

@@ -1,0 +1,119 @@
+//! What `--help` says is true: its examples run.
+#![cfg(unix)]
+
+mod common;
+
+use std::process::{Command, Stdio};
+
+use common::{Session, peer, run};
+
+/// The lines under "Examples:" in a command's help.
+fn examples(command: &[&str]) -> Vec<String> {
+    let help = run(&[command, &["--help"]].concat()).expect(0).text();
+    let (_, examples) = help
+        .split_once("Examples:\n")
+        .unwrap_or_else(|| panic!("none in {help}"));
+    let lines = examples.lines().map(|line| line.trim().to_owned());
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+/// A shell in which `finwait` is this one.
+fn shell(line: &str) -> Command {
+    let script = format!("finwait() {{ \"$FINWAIT\" \"$@\"; }}\n{line}");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &script])
+        .env("FINWAIT", env!("CARGO_BIN_EXE_finwait"));
+    command.stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn the_examples_of_load_and_send_run() {
+    let (echo, http) = (peer("echo"), peer("http"));
+    let answers = peer("respond=64");
+    for command in [&[][..], &["load"], &["send"]] {
+        let examples = examples(command);
+        assert!(!examples.is_empty());
+        for example in examples
+            .iter()
+            .filter(|line| !line.contains("finwait serve"))
+        {
+            // The servers that the examples speak of, on the ports that were free here.
+            let server = if example.contains("--expect-bytes") {
+                &answers
+            } else {
+                &echo
+            };
+            let line = example
+                .replace("127.0.0.1:80", &http.addr().to_string())
+                .replace("127.0.0.1:27015", &server.addr().to_string())
+                .replace("localhost:27015", &server.addr().to_string());
+            assert!(line.contains("finwait "), "{line}");
+            Session::start(&mut shell(&line)).finish().expect(0);
+        }
+    }
+}
+
+#[test]
+fn the_examples_of_serve_run() {
+    for example in [examples(&[]), examples(&["serve"])].concat() {
+        if !example.contains("finwait serve") {
+            continue;
+        }
+        let line = example.replace("finwait serve", "exec \"$FINWAIT\" serve");
+        let mut session = Session::start(&mut shell(&line));
+        if example.contains("--list") {
+            session.finish().expect(0);
+            continue;
+        }
+        // The recipe's own port may be taken, and a host may be without IPv6.
+        let fixed = !example.contains(":0");
+        if fixed || example.contains("[::1]") {
+            session.until_line(" ");
+            session.signal("TERM");
+            let ran = session.finish();
+            let refused = ran.code == Some(1) && ran.stderr.contains("cannot listen");
+            assert!(ran.code == Some(0) || refused, "{example}: {ran:?}");
+        } else {
+            session.until_line("listening on 127.0.0.1:");
+            session.signal("TERM");
+            session.finish().expect(0);
+        }
+    }
+}
+
+#[test]
+fn every_command_documents_its_exit_codes() {
+    for (command, codes) in [
+        ("load", &["0", "2", "3", "4", "74", "130"][..]),
+        ("serve", &["0", "1", "2", "130"]),
+        (
+            "send",
+            &[
+                "0", "2", "6", "7", "18", "23", "26", "28", "52", "55", "56", "57", "130",
+            ],
+        ),
+    ] {
+        let help = run(&[command, "--help"]).expect(0).text();
+        let (_, text) = help
+            .split_once("Exit codes")
+            .unwrap_or_else(|| panic!("none in {help}"));
+        for code in codes {
+            let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+            assert!(
+                words.any(|word| word == *code),
+                "{command}: no {code} in {help}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_version_is_told() {
+    let ran = run(&["--version"]).expect(0);
+    assert_eq!(
+        ran.text(),
+        concat!("finwait ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
