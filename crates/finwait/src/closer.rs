@@ -37,7 +37,7 @@ use slot::Slot;
 /// # Work per turn
 ///
 /// A turn gives each ready teardown at most 16 reads or 64 KiB (one call of up to 1 MiB where the
-/// OS discards without copying), and serves at most [`turn_size`](Self::turn_size) of them; the
+/// OS discards without copying, of up to 256 KiB to write), and serves at most [`turn_size`](Self::turn_size) of them; the
 /// others come first in the next turn, and `poll_timeout` is zero until then. So a flooding peer
 /// delays nobody, and the caller's own connections get their share.
 ///
@@ -59,8 +59,9 @@ pub struct Closer<B = Vec<u8>> {
     turn_size: usize,
     slots: Slab<Slot<B>>,
     next_generation: u32,
-    /// Slots with something to do now. A slot is in here once at most (`Slot::queued`).
-    ready: VecDeque<usize>,
+    /// Teardowns with something to do now, each once at most (`Slot::queued`). One that was evicted
+    /// meanwhile leaves its entry behind, which must not count for the next in the same slot.
+    ready: VecDeque<Key>,
     deadlines: Deadlines,
     /// One ring: every slot, the longest without progress first.
     idle: Rings,
@@ -221,12 +222,13 @@ impl<B: AsRef<[u8]>> Closer<B> {
             queued: true,
             trace,
         });
-        self.ready.push_back(index);
-        self.idle.push(IDLE, index);
-        Key {
+        let key = Key {
             index: index as u32,
             generation,
-        }
+        };
+        self.ready.push_back(key);
+        self.idle.push(IDLE, index);
+        key
     }
 
     /// Takes note of an event of `Poll::poll`; `false` if its token is not one of ours.
@@ -276,10 +278,17 @@ impl<B: AsRef<[u8]>> Closer<B> {
             self.queue(index);
         }
         for _ in 0..self.ready.len().min(self.turn_size) {
-            let Some(index) = self.ready.pop_front() else {
+            let Some(key) = self.ready.pop_front() else {
                 break;
             };
-            self.step(index, now, &mut deliver);
+            let index = key.index as usize;
+            if self
+                .slots
+                .get(index)
+                .is_some_and(|slot| slot.generation == key.generation)
+            {
+                self.step(index, now, &mut deliver);
+            }
         }
     }
 
@@ -304,7 +313,7 @@ impl<B: AsRef<[u8]>> Closer<B> {
         for (index, slot) in &mut self.slots {
             slot.teardown.handle(Event::Stop(deadline), now);
             if !std::mem::replace(&mut slot.queued, true) {
-                self.ready.push_back(index);
+                self.ready.push_back(slot.key(index));
             }
         }
     }
@@ -338,7 +347,7 @@ impl<B: AsRef<[u8]>> Closer<B> {
         if let Some(slot) = self.slots.get_mut(index)
             && !std::mem::replace(&mut slot.queued, true)
         {
-            self.ready.push_back(index);
+            self.ready.push_back(slot.key(index));
         }
     }
 
@@ -359,10 +368,7 @@ impl<B: AsRef<[u8]>> Closer<B> {
             return;
         };
         slot.queued = false;
-        let key = Key {
-            index: index as u32,
-            generation: slot.generation,
-        };
+        let key = slot.key(index);
         let (mut calls, mut bytes) = (TURN_CALLS, TURN_BYTES);
         loop {
             let action = slot.teardown.poll(now);
@@ -376,12 +382,17 @@ impl<B: AsRef<[u8]>> Closer<B> {
                 Action::Write | Action::Receive if calls == 0 || bytes == 0 => {
                     // No edge is owed to one that stops before "would block".
                     slot.queued = true;
-                    self.ready.push_back(index);
+                    self.ready.push_back(key);
                     return;
                 }
                 Action::Close | Action::Abort => return self.release(index, action, now),
                 Action::Finished => return,
-                action => slot.answer(action, &mut self.scratch, &mut |chunk| deliver(key, chunk)),
+                action => {
+                    let room = bytes.clamp(1, TURN_BYTES);
+                    slot.answer(action, &mut self.scratch[..room], &mut |chunk| {
+                        deliver(key, chunk)
+                    })
+                }
             };
             if let Event::Received { bytes: n } | Event::Written { bytes: n } = event {
                 calls -= 1;
@@ -395,13 +406,14 @@ impl<B: AsRef<[u8]>> Closer<B> {
     }
 
     fn release(&mut self, index: usize, action: Action, now: Instant) {
+        let slot = self.slots.remove(index);
+        let key = slot.key(index);
         let Slot {
             stream,
             mut teardown,
-            generation,
             trace,
             ..
-        } = self.slots.remove(index);
+        } = slot;
         if action == Action::Abort
             && let Err(failed) = stream.arm_abort()
         {
@@ -413,10 +425,6 @@ impl<B: AsRef<[u8]>> Closer<B> {
         self.idle.remove(index);
         if let Some(report) = teardown.report() {
             trace.finished(&report);
-            let key = Key {
-                index: index as u32,
-                generation,
-            };
             self.finished.push_back(Finished { key, report });
         }
     }

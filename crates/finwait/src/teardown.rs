@@ -99,6 +99,7 @@ enum State {
     Paused {
         idle_at: Span,
         look_at: Span,
+        ask_error: bool,
     },
     /// A read returned 0. Only SO_ERROR shows an RST that came after the FIN.
     FinRead,
@@ -202,7 +203,14 @@ impl Teardown {
                     self.wait(cap.min(look_at).min(end))
                 }
             }
-            State::Paused { idle_at, look_at } => {
+            State::Paused {
+                ask_error: true, ..
+            } => Action::AskError,
+            State::Paused {
+                idle_at,
+                look_at,
+                ask_error: false,
+            } => {
                 let (cap, _) = self.cap();
                 let next = cap.min(look_at).min(self.paused_end(idle_at));
                 if at >= next {
@@ -258,7 +266,9 @@ impl Teardown {
             State::Flush { stall_at, look_at } => self.in_flush(stall_at, look_at, event, at),
             State::HalfClose => self.in_half_close(event, at),
             State::Drain { idle_at, look_at } => self.in_drain(idle_at, look_at, event, at),
-            State::Paused { idle_at, look_at } => self.in_paused(idle_at, look_at, event, at),
+            State::Paused {
+                idle_at, look_at, ..
+            } => self.in_paused(idle_at, look_at, event, at),
             State::FinRead => self.in_fin_read(event, at),
             State::Confirm { look_at, .. } => self.in_confirm(look_at, event, at),
             State::Gone { phase } => self.in_gone(phase, event, at),

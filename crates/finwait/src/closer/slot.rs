@@ -1,9 +1,12 @@
 //! One socket of a `Closer`, with its machine.
 
-use super::Trace;
+use super::{Key, Trace};
 use crate::event::{Action, Event};
 use crate::stream::Stream;
 use crate::teardown::{Receive, Teardown};
+
+/// What one call may write: a kernel that takes megabytes at once would take the time of others.
+const WRITE_BYTES: usize = 256 << 10;
 
 #[derive(Debug)]
 pub(super) struct Slot<B> {
@@ -17,7 +20,15 @@ pub(super) struct Slot<B> {
 }
 
 impl<B: AsRef<[u8]>> Slot<B> {
-    /// Does what the machine asks for, and answers it.
+    pub(super) fn key(&self, index: usize) -> Key {
+        Key {
+            index: index as u32,
+            generation: self.generation,
+        }
+    }
+
+    /// Does what the machine asks for, and answers it; receives into `scratch`, which is as large
+    /// as this turn allows, and not empty.
     pub(super) fn answer(
         &mut self,
         action: Action,
@@ -26,8 +37,8 @@ impl<B: AsRef<[u8]>> Slot<B> {
     ) -> Event {
         match action {
             Action::Write => {
-                let unsent = self.unsent.as_ref();
-                let event = self.stream.write(&unsent[self.written.min(unsent.len())..]);
+                let unsent = self.unsent.as_ref().get(self.written..).unwrap_or_default();
+                let event = self.stream.write(&unsent[..unsent.len().min(WRITE_BYTES)]);
                 if let Event::Written { bytes } = event {
                     self.written += bytes;
                 }

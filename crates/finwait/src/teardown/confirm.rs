@@ -97,7 +97,8 @@ impl Teardown {
         match event {
             Event::Received { bytes } => {
                 self.count_received(bytes);
-                if self.limit_reached() {
+                // What a dead connection has is finite; but a caller's deadline is a deadline.
+                if self.limit_reached() || at >= self.cap().0 {
                     self.end_gone(phase);
                 }
             }

@@ -3,7 +3,7 @@
 use super::clocks::quarter;
 use super::{Finish, State, Step, Teardown};
 use crate::event::Event;
-use crate::report::{Ending, Fin, Phase};
+use crate::report::{Ending, Fin, Operation, Phase};
 use crate::span::Span;
 
 impl Teardown {
@@ -33,12 +33,15 @@ impl Teardown {
                     };
                 }
             }
+            // Nothing more is read at the limit; the error that the kernel kept says why.
+            Event::NotConnected if self.limit_reached() => {
+                self.end(Ending::AlreadyClosed, Step::Error);
+            }
             // The kernel has let the connection go. One more read tells why: the error that it
             // kept, or a FIN.
             Event::NotConnected => {
-                self.state = State::Gone {
-                    phase: Phase::HalfClose,
-                }
+                let phase = Phase::HalfClose;
+                self.state = State::Gone { phase };
             }
             Event::Failed(operation, error) => self.fail(operation, error),
             Event::Stop(_) | Event::Abort | Event::Evict => self.obey(event),
@@ -134,15 +137,25 @@ impl Teardown {
 
     pub(super) fn in_paused(&mut self, idle_at: Span, look_at: Span, event: Event, at: Span) {
         match event {
-            // Nothing is read any more, but either hint may be the acknowledgement, or an RST.
+            // Nothing is read any more, so only SO_ERROR can show an RST now; or it is the
+            // acknowledgement.
             Event::Readable | Event::Writable => {
-                if self.acked_at.is_never() && self.fin != Fin::Unknown {
-                    self.state = State::Paused {
-                        idle_at,
-                        look_at: look_at.min(at),
-                    };
-                }
+                self.state = State::Paused {
+                    idle_at,
+                    look_at,
+                    ask_error: true,
+                };
             }
+            Event::PendingError(None) => {
+                let settled = matches!(self.fin, Fin::Acked | Fin::Unknown);
+                let look_at = if settled { look_at } else { look_at.min(at) };
+                self.state = State::Paused {
+                    idle_at,
+                    look_at,
+                    ask_error: false,
+                };
+            }
+            Event::PendingError(Some(error)) => self.fail(Operation::TakeError, error),
             Event::Ack {
                 fin,
                 unacknowledged,
@@ -161,7 +174,11 @@ impl Teardown {
                         Fin::Acked | Fin::Unknown => Span::NEVER,
                         Fin::NotSent | Fin::Queued => self.ask_again(at),
                     };
-                    self.state = State::Paused { idle_at, look_at };
+                    self.state = State::Paused {
+                        idle_at,
+                        look_at,
+                        ask_error: false,
+                    };
                 }
             }
             Event::Failed(operation, error) => self.fail(operation, error),
@@ -174,16 +191,17 @@ impl Teardown {
             | Event::Received { .. }
             | Event::ReceivedFin
             | Event::ReceiveBlocked
-            | Event::PendingError(_)
             | Event::Unread(_)
             | Event::Closed => {}
         }
     }
 
     fn pause(&mut self, at: Span) {
+        let idle_at = at.plus(self.bounds.drain_idle);
         self.state = State::Paused {
-            idle_at: at.plus(self.bounds.drain_idle),
+            idle_at,
             look_at: at,
+            ask_error: false,
         };
     }
 }

@@ -3,7 +3,7 @@
 use super::clocks::quarter;
 use super::{State, Step, Teardown};
 use crate::event::Event;
-use crate::report::{Clock, Ending, Operation, Phase};
+use crate::report::{Cause, Clock, Ending, Operation, Phase};
 use crate::span::Span;
 use crate::teardown::{Receive, UNKNOWN};
 
@@ -48,7 +48,8 @@ impl Teardown {
             }
             Event::Failed(Operation::Write, error) => {
                 self.error = Some(error);
-                if self.receive == Receive::Deliver && self.eof_at.is_never() {
+                let is_dead = error.cause() != Cause::Other;
+                if is_dead && self.receive == Receive::Deliver && self.eof_at.is_never() {
                     // An early answer (413, 503) is queued before the RST that failed our write.
                     self.state = State::Gone {
                         phase: Phase::Flush,

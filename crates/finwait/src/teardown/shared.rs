@@ -72,9 +72,17 @@ impl Teardown {
                 let deadline = deadline.saturating_duration_since(self.started);
                 self.stop_at = self.stop_at.min(Span::bound(deadline));
             }
-            Event::Abort => self.end(Ending::Aborted, Step::Error),
-            Event::Evict => self.end(Ending::Evicted, Step::Error),
+            Event::Abort => self.end_at_wish(Ending::Aborted),
+            Event::Evict => self.end_at_wish(Ending::Evicted),
             _ => {}
+        }
+    }
+
+    /// An error that was seen before has ended the connection already, whatever is wished now.
+    fn end_at_wish(&mut self, wished: Ending) {
+        match self.error {
+            Some(error) => self.end_by(error, Operation::Write),
+            None => self.end(wished, Step::Error),
         }
     }
 }

@@ -1,182 +1,198 @@
-//! What the tests over real sockets share: pairs of sockets, and a loop with a bound.
-
-#![expect(clippy::disallowed_methods, reason = "a test drives its own loop")]
-#![allow(dead_code, reason = "which helpers a test binary uses differs")]
+//! Sockets, a loop that drives a `Closer`, and peers that follow a script on a thread of their own.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
-use std::net::{TcpListener, TcpStream};
+use std::io::{ErrorKind, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::OnceLock;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use finwait::{Closer, Ending, Key, Limits, Report, Stream};
+use finwait::{Closer, Delivered, Finished, Key, Limits};
+use finwait_platform as platform;
 use mio::{Events, Poll, Token};
 
-/// Longer than any machine needs; only a test that has failed takes it.
+/// Long enough for a machine under load; reached only by a test that fails.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
-pub(crate) const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
+pub(crate) const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
 }
 
-/// Limits that no test reaches by accident.
+/// Clocks that no test is to reach unless it sets them.
 pub(crate) fn patient() -> Limits {
     Limits {
-        flush_stall: BOUND * 2,
-        drain_idle: BOUND * 2,
-        drain_total: None,
+        flush_stall: BOUND * 4,
+        drain_idle: BOUND * 4,
+        drain_total: Some(BOUND * 4),
         ..Limits::default()
     }
 }
 
-/// Two ends of one TCP connection: ours for mio, the peer's plain and blocking, with a bound.
-pub(crate) fn pair() -> (mio::net::TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (peer, _) = listener.accept().unwrap();
-    ours.set_nonblocking(true).unwrap();
-    peer.set_read_timeout(Some(BOUND)).unwrap();
-    peer.set_write_timeout(Some(BOUND)).unwrap();
-    (mio::net::TcpStream::from_std(ours), peer)
-}
-
-/// Ends the peer's side by RST.
-pub(crate) fn reset(peer: TcpStream) {
-    finwait_platform::arm_abort(&peer).unwrap();
-    drop(peer);
-}
-
-/// Whether this build can tell what is acknowledged; said out loud if not.
-pub(crate) fn tells_acks() -> bool {
-    let (ours, _peer) = pair();
-    finwait_platform::half_close(&ours).unwrap();
-    let tells = finwait_platform::fin_acked(&ours).unwrap() != finwait_platform::FinAck::Unknown;
-    if !tells {
-        eprintln!("this build cannot tell acknowledgements: expecting `unknown` instead");
+/// A connection over loopback: ours, and the peer's.
+pub(crate) fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let ours = TcpStream::connect(listener.local_addr().expect("bound")).expect("a connection");
+    let (theirs, from) = listener.accept().expect("the other end");
+    assert_eq!(from, ours.local_addr().expect("connected"));
+    for stream in [&ours, &theirs] {
+        stream.set_read_timeout(Some(BOUND)).expect("a timeout");
+        stream.set_write_timeout(Some(BOUND)).expect("a timeout");
     }
-    tells
+    (ours, theirs)
 }
 
-/// What an orderly end is called here.
-pub(crate) fn orderly() -> Ending {
-    if tells_acks() {
-        Ending::Graceful
+/// What this build can tell of acknowledgements, found out rather than assumed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tells {
+    pub(crate) fin_acked: bool,
+    pub(crate) unacknowledged: bool,
+    pub(crate) unread: bool,
+}
+
+pub(crate) fn tells() -> Tells {
+    static TELLS: OnceLock<Tells> = OnceLock::new();
+    *TELLS.get_or_init(|| {
+        let (ours, _theirs) = pair();
+        platform::half_close(&ours).expect("a connection");
+        let acked = platform::fin_acked(&ours).expect("an answer");
+        let tells = Tells {
+            fin_acked: acked != platform::FinAck::Unknown,
+            unacknowledged: platform::unacknowledged(&ours)
+                .expect("an answer")
+                .is_some(),
+            unread: platform::unread(&ours).expect("an answer").is_some(),
+        };
+        println!("this build knows of acknowledgements: {tells:?}");
+        tells
+    })
+}
+
+/// What is expected where acknowledgements are told, or else `Unknown`.
+pub(crate) fn if_told(delivered: Delivered) -> Delivered {
+    if tells().fin_acked {
+        delivered
     } else {
-        Ending::PeerFin
+        Delivered::Unknown
     }
 }
 
-/// A pattern in which every misplaced byte shows.
-pub(crate) fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|i| (i % 251) as u8).collect()
+/// A peer's script on a thread of its own; joined by `done`, which passes its panic on.
+#[derive(Debug)]
+pub(crate) struct Peer<T>(JoinHandle<T>);
+
+impl<T: Send + 'static> Peer<T> {
+    pub(crate) fn plays(script: impl FnOnce() -> T + Send + 'static) -> Self {
+        Self(std::thread::spawn(script))
+    }
+
+    pub(crate) fn done(self) -> T {
+        self.0.join().expect("the peer's script went wrong")
+    }
 }
 
-/// Reads to the end: how many bytes, and the error that ended it, if one did.
-pub(crate) fn read_all(peer: &mut TcpStream) -> (Vec<u8>, Option<io::Error>) {
-    let mut bytes = Vec::new();
-    let error = peer.read_to_end(&mut bytes).err();
-    (bytes, error)
-}
-
-/// Waits until the kernel has seen the peer's end, without taking it: it stays to be read.
-pub(crate) fn wait_for_hangup(stream: &mut mio::net::TcpStream) {
-    let mut poll = Poll::new().unwrap();
-    let mut events = Events::with_capacity(8);
-    let both = mio::Interest::READABLE | mio::Interest::WRITABLE;
-    poll.registry().register(stream, Token(7), both).unwrap();
-    let give_up = Instant::now() + BOUND;
+/// Writes until the buffers at both ends are full; how much that was.
+pub(crate) fn fill(stream: &TcpStream) -> u64 {
+    stream.set_nonblocking(true).expect("non-blocking");
+    let chunk = [7; 65_536];
+    let mut written = 0;
     loop {
-        assert!(Instant::now() < give_up, "no hang-up came");
-        poll.poll(&mut events, Some(ms(100))).unwrap();
-        if events
-            .iter()
-            .any(|event| event.is_error() || event.is_write_closed())
-        {
-            break;
+        match (&mut &*stream).write(&chunk) {
+            Ok(n) => written += n as u64,
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return written,
+            Err(e) => panic!("write: {e}"),
         }
     }
-    poll.registry().deregister(stream).unwrap();
 }
 
-/// A closer in an event loop of its own.
-pub(crate) struct Loop {
+/// A loop of its own around a `Closer`, as a program would have it.
+#[derive(Debug)]
+pub(crate) struct Driver {
     pub(crate) poll: Poll,
-    pub(crate) closer: Closer,
     events: Events,
+    pub(crate) closer: Closer,
+    /// What `turn_with` handed out, by connection.
     pub(crate) received: HashMap<Key, Vec<u8>>,
-    pub(crate) reports: HashMap<Key, Report>,
 }
 
-impl Loop {
+impl Driver {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self::of(Closer::new(Token(100), limits, Instant::now()))
+        Self::with(Closer::new(Token(0), limits, Instant::now()))
     }
 
-    pub(crate) fn of(closer: Closer) -> Self {
+    pub(crate) fn with(closer: Closer) -> Self {
         Self {
-            poll: Poll::new().unwrap(),
-            closer,
+            poll: Poll::new().expect("a poll"),
             events: Events::with_capacity(64),
+            closer,
             received: HashMap::new(),
-            reports: HashMap::new(),
         }
     }
 
-    pub(crate) fn close(&mut self, stream: impl Into<Stream>, unsent: Vec<u8>) -> Key {
+    pub(crate) fn close(&mut self, stream: TcpStream, unsent: impl Into<Vec<u8>>) -> Key {
+        let stream = nonblocking(stream);
+        let now = Instant::now();
         self.closer
-            .close(self.poll.registry(), stream, unsent, Instant::now())
+            .close(self.poll.registry(), stream, unsent.into(), now)
     }
 
-    pub(crate) fn finish(&mut self, stream: impl Into<Stream>, unsent: Vec<u8>) -> Key {
+    pub(crate) fn finish(&mut self, stream: TcpStream, unsent: impl Into<Vec<u8>>) -> Key {
+        let stream = nonblocking(stream);
+        let now = Instant::now();
         self.closer
-            .finish(self.poll.registry(), stream, unsent, Instant::now())
+            .finish(self.poll.registry(), stream, unsent.into(), now)
     }
 
-    /// One turn of the loop; waits a little at most.
     pub(crate) fn turn(&mut self) {
-        let timeout = self
-            .closer
-            .poll_timeout(Instant::now())
-            .unwrap_or(ms(20))
-            .min(ms(20));
+        let received = &mut self.received;
+        self.closer.turn_with(Instant::now(), |key, chunk| {
+            received.entry(key).or_default().extend_from_slice(chunk);
+        });
+    }
+
+    /// Waits for events as long as `poll_timeout` says, but no longer than `most`, and takes a turn.
+    pub(crate) fn wait(&mut self, most: Duration) {
+        let timeout = self.closer.poll_timeout(Instant::now());
+        if !self.closer.is_empty() {
+            // Every limit that the tests use times every phase.
+            assert!(timeout.is_some(), "a teardown that no clock looks after");
+        }
+        let timeout = timeout.map_or(most, |timeout| timeout.min(most));
         match self.poll.poll(&mut self.events, Some(timeout)) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => panic!("{error}"),
+            Err(e) if e.kind() != ErrorKind::Interrupted => panic!("poll: {e}"),
             _ => {}
         }
         let now = Instant::now();
         for event in &self.events {
-            assert!(
-                self.closer.handle(event, now),
-                "all tokens are the closer's"
-            );
+            assert!(self.closer.handle(event, now), "not ours: {event:?}");
         }
-        let received = &mut self.received;
-        self.closer.turn_with(now, |key, chunk| {
-            received.entry(key).or_default().extend_from_slice(chunk);
-        });
-        while let Some(finished) = self.closer.poll_finished() {
-            let earlier = self.reports.insert(finished.key, finished.report);
-            assert!(earlier.is_none(), "reported twice");
+        self.turn();
+    }
+
+    /// Goes on until there is an answer.
+    pub(crate) fn until<T>(
+        &mut self,
+        what: &str,
+        mut ask: impl FnMut(&mut Self) -> Option<T>,
+    ) -> T {
+        let end = Instant::now() + BOUND;
+        loop {
+            if let Some(answer) = ask(self) {
+                return answer;
+            }
+            assert!(Instant::now() < end, "not within {BOUND:?}: {what}");
+            self.wait(ms(5));
         }
     }
 
-    pub(crate) fn turn_until(&mut self, what: &str, mut reached: impl FnMut(&mut Self) -> bool) {
-        let give_up = Instant::now() + BOUND;
-        while !reached(self) {
-            assert!(Instant::now() < give_up, "it never came to this: {what}");
-            self.turn();
-        }
-    }
-
-    /// Turns until this teardown is over.
-    pub(crate) fn report(&mut self, key: Key) -> Report {
-        self.turn_until("the end", |this| this.reports.contains_key(&key));
-        self.reports[&key]
+    /// The next teardown that is over.
+    pub(crate) fn finished(&mut self) -> Finished {
+        self.until("the end of a teardown", |driver| {
+            driver.closer.poll_finished()
+        })
     }
 }
 
-/// Closes one socket with these limits, and reports.
-pub(crate) fn close_one(limits: Limits, stream: impl Into<Stream>, unsent: Vec<u8>) -> Report {
-    let mut driver = Loop::new(limits);
-    let key = driver.close(stream, unsent);
-    driver.report(key)
+fn nonblocking(stream: TcpStream) -> mio::net::TcpStream {
+    stream.set_nonblocking(true).expect("non-blocking");
+    mio::net::TcpStream::from_std(stream)
 }
