@@ -83,28 +83,24 @@ pub(crate) fn run(job: &Job) -> anyhow::Result<Exit> {
         // Every connection of ours is over by now; what is not will not end by itself.
         server.stop(Duration::from_secs(1));
     }
-    if !outcome.tally.adds_up() {
-        let tally = &outcome.tally;
-        return Err(Failure::new(
-            Exit::Internal,
-            format!(
-                "internal error: {} finished and {} open connections are not the {} started",
-                tally.finished(),
-                tally.open,
-                tally.started
-            ),
-        )
-        .into());
+    let tally = &outcome.tally;
+    if !tally.adds_up() {
+        let (finished, open, started) = (tally.finished(), tally.open, tally.started);
+        let message = format!(
+            "internal error: {finished} finished and {open} open connections are not the {started} started"
+        );
+        return Err(Failure::new(Exit::Internal, message).into());
+    }
+    if watched == Watched::NobodyAccepts && tally.tested_anything() {
+        note::say("stopped before its time: no connection was established in the first second");
     }
     let interrupted = outcome.stopped && watched == Watched::Accepted;
-    finish(
-        &Results {
-            job,
-            prepared: &prepared,
-            outcome: &outcome,
-        },
-        interrupted,
-    )
+    let results = Results {
+        job,
+        prepared: &prepared,
+        outcome: &outcome,
+    };
+    finish(&results, interrupted)
 }
 
 /// Runs the plan, with the progress beside it.

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use common::{Session, peer, run};
@@ -14,7 +15,9 @@ fn examples(command: &[&str]) -> Vec<String> {
         .split_once("Examples:\n")
         .unwrap_or_else(|| panic!("none in {help}"));
     let lines = examples.lines().map(|line| line.trim().to_owned());
-    lines.filter(|line| !line.is_empty()).collect()
+    let examples: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    assert!(!examples.is_empty(), "none in {help}");
+    examples
 }
 
 /// A shell in which `finwait` is this one.
@@ -32,26 +35,22 @@ fn shell(line: &str) -> Command {
 fn the_examples_of_load_and_send_run() {
     let (echo, http) = (peer("echo"), peer("http"));
     let answers = peer("respond=64");
-    for command in [&[][..], &["load"], &["send"]] {
-        let examples = examples(command);
-        assert!(!examples.is_empty());
-        for example in examples
-            .iter()
-            .filter(|line| !line.contains("finwait serve"))
-        {
-            // The servers that the examples speak of, on the ports that were free here.
-            let server = if example.contains("--expect-bytes") {
-                &answers
-            } else {
-                &echo
-            };
-            let line = example
-                .replace("127.0.0.1:80", &http.addr().to_string())
-                .replace("127.0.0.1:27015", &server.addr().to_string())
-                .replace("localhost:27015", &server.addr().to_string());
-            assert!(line.contains("finwait "), "{line}");
-            Session::start(&mut shell(&line)).finish().expect(0);
-        }
+    let commands = [&[][..], &["load"], &["send"]];
+    // What two of them have in common runs once.
+    let lines: BTreeSet<_> = commands.into_iter().flat_map(examples).collect();
+    for example in lines.iter().filter(|line| !line.contains("finwait serve")) {
+        // The servers that the examples speak of, on the ports that were free here.
+        let server = if example.contains("--expect-bytes") {
+            &answers
+        } else {
+            &echo
+        };
+        let line = example
+            .replace("127.0.0.1:80", &http.addr().to_string())
+            .replace("127.0.0.1:27015", &server.addr().to_string())
+            .replace("localhost:27015", &server.addr().to_string());
+        assert!(line.contains("finwait "), "{line}");
+        Session::start(&mut shell(&line)).finish().expect(0);
     }
 }
 

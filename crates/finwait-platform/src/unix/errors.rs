@@ -46,7 +46,7 @@ pub(crate) const ENTRIES: &[Entry] = entries! {
     ENOENT: "not registered",
     ENOMEM: "out of memory",
     ENOPROTOOPT: "the option is not known to this protocol",
-    ENOSPC: "no space left for another registration",
+    ENOSPC: "no space left on the device, or for another registration",
     ENOSYS: "the system does not have this call",
     ENOTCONN: "not connected, or not any more",
     ENOTSOCK: "not a socket",

@@ -110,7 +110,7 @@ struct LimitArgs {
     #[arg(long, value_name = "TIME", value_parser = units::time, allow_hyphen_values = true)]
     drain_idle: Option<Duration>,
 
-    /// The longest time from the half-close to the end [default: none]
+    /// The longest time from the half-close to the end [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = units::time, allow_hyphen_values = true)]
     drain_total: Option<Duration>,
 
@@ -146,8 +146,8 @@ enum TypedClose {
 
 const AFTER_HELP: &str = "\
 Every connection gets exactly one verdict: graceful is good, and so are closed (--close fin) and
-aborted (--close rst). Ctrl-C stops starting connections, drains those that are open, and prints
-the results; a second one leaves at once.
+aborted (--close rst). Ctrl-C or SIGTERM stops starting connections, drains those that are open,
+and prints the results; a second one leaves at once.
 
 Exit codes: 0 the run is valid, whatever the verdicts are; 2 usage; 3 nothing was tested: unknown
 host, refused, no route; 4 the generator was the limit (ports, descriptors), so the result is
@@ -157,7 +157,7 @@ Examples:
   finwait load -z 2s
   finwait load --storm -n 2000 -c 2000
   finwait load 127.0.0.1:27015 -c 100 -n 1k --send text:hello --expect echo
-  finwait load http://127.0.0.1:80/ -c 50 -z 2s --json";
+  finwait load http://127.0.0.1:80/ -c 50 -n 2k --json";
 
 impl LoadArgs {
     pub(super) fn meaning(self) -> Result<Job, Failure> {
@@ -341,4 +341,20 @@ fn expect(text: &str) -> Result<Expect, String> {
 
 fn source_ip(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| "is not an IP address".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The help states them, since clap cannot ask a library for them.
+    #[test]
+    fn the_defaults_of_the_limits_are_those_of_the_help() {
+        let limits = finwait_load::default_limits();
+        assert_eq!(limits.flush_stall, Duration::from_secs(10));
+        assert_eq!(limits.drain_idle, Duration::from_secs(5));
+        assert_eq!(limits.drain_total, Some(Duration::from_secs(60)));
+        let confirm = Duration::from_secs(2);
+        assert_eq!(limits.finish_on, FinishOn::PeerFinAndAcked { confirm });
+    }
 }
