@@ -14,7 +14,6 @@ pub struct Control {
     pub(crate) finished: AtomicU64,
     pub(crate) good: AtomicU64,
     pub(crate) open: AtomicU64,
-    established: AtomicU64,
     most_open: AtomicU64,
 }
 
@@ -69,7 +68,6 @@ impl Control {
 
     /// One more connection is established.
     pub(crate) fn opened(&self) {
-        self.established.fetch_add(1, Ordering::Relaxed);
         let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_open.fetch_max(open, Ordering::Relaxed);
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use finwait_platform as platform;
 
-use crate::plan::CloseMode;
+use crate::plan::{CloseMode, Plan};
 use crate::verdict::{Ending, Progress};
 use crate::worker::{Exchange, Stage, Worker};
 
@@ -54,7 +54,7 @@ impl Worker<'_> {
                 self.tally
                     .error(operation, error.raw_os_error(), error.kind());
                 let ending = Ending::of_connect_error(error.kind());
-                self.leave_direct(index, ending);
+                self.leave_direct(index, ending, false);
             }
         }
     }
@@ -122,9 +122,11 @@ impl Worker<'_> {
         } else {
             None
         };
+        let complete = self.is_complete(index, peer_fin);
         let mut ending = match (&hidden, self.plan.close) {
             (Some(_), _) => Ending::FinThenRst,
-            (None, CloseMode::Rst) => Ending::Aborted,
+            // Only what was complete is aborted as planned; the rest broke off before.
+            (None, CloseMode::Rst) if complete => Ending::Aborted,
             (None, _) if peer_fin => Ending::FinClean,
             (None, _) => Ending::Closed,
         };
@@ -138,26 +140,31 @@ impl Worker<'_> {
                 .error("abort", error.raw_os_error(), error.kind());
             ending = Ending::LocalError;
         }
-        self.leave_direct(index, ending);
+        self.leave_direct(index, ending, peer_fin);
         let closed = Instant::now();
         crate::tally::record(&mut self.tally.phases.teardown, closed - now);
         self.note_teardown(now, closed);
     }
 
     pub(crate) fn direct_expired(&mut self, index: usize, _now: Instant) {
-        self.leave_direct(index, Ending::Timeout);
+        self.leave_direct(index, Ending::Timeout, false);
     }
 
-    fn leave_direct(&mut self, index: usize, ending: Ending) {
+    fn is_complete(&self, index: usize, fin_read: bool) -> bool {
+        let Plan {
+            expect, request, ..
+        } = self.plan;
+        let exchange = self.exchanges.get(index);
+        exchange.is_some_and(|e| e.reception.is_complete(*expect, request, fin_read))
+    }
+
+    fn leave_direct(&mut self, index: usize, ending: Ending, fin_read: bool) {
         self.set_timer(index, None);
+        let complete = self.is_complete(index, fin_read);
         let Some(exchange) = self.exchanges.try_remove(index) else {
             return;
         };
-        let (plan, bytes) = (self.plan, exchange.reception.bytes);
-        let clean_fin = ending == Ending::FinClean;
-        let complete = exchange
-            .reception
-            .is_complete(plan.expect, &plan.request, clean_fin);
+        let bytes = exchange.reception.bytes;
         let progress = match exchange.written {
             _ if complete => Progress::ResponseComplete,
             _ if bytes > 0 => Progress::ResponsePartial,

@@ -59,8 +59,8 @@ impl Framing {
         }
     }
 
-    pub(crate) fn is_complete(&self, clean_fin: bool) -> bool {
-        self.state == State::Complete || (self.state == State::UntilFin && clean_fin)
+    pub(crate) fn is_complete(&self, fin_read: bool) -> bool {
+        self.state == State::Complete || (self.state == State::UntilFin && fin_read)
     }
 
     fn head<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
@@ -176,14 +176,14 @@ fn body_of(response: &Response<'_, '_>) -> State {
 mod tests {
     use super::*;
 
-    fn complete(response: &str, clean_fin: bool) -> bool {
+    fn complete(response: &str, fin_read: bool) -> bool {
         // However the bytes are cut.
         let mut answers = (1..=response.len()).map(|size| {
             let mut framing = Framing::default();
             for piece in response.as_bytes().chunks(size) {
                 framing.receive(piece);
             }
-            framing.is_complete(clean_fin)
+            framing.is_complete(fin_read)
         });
         let first = answers.next().unwrap();
         assert!(answers.all(|answer| answer == first), "{response:?}");

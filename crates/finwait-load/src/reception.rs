@@ -43,16 +43,16 @@ impl Reception {
         self.bytes += chunk.len() as u64;
     }
 
-    /// Whether everything came, without or with the peer's orderly FIN after it.
-    pub(crate) fn is_complete(&self, expect: Expect, request: &[u8], clean_fin: bool) -> bool {
+    /// Whether everything came, given whether the peer's FIN was read after it.
+    pub(crate) fn is_complete(&self, expect: Expect, request: &[u8], fin_read: bool) -> bool {
         match expect {
-            Expect::UntilFin => clean_fin,
+            Expect::UntilFin => fin_read,
             Expect::Bytes(expected) => self.bytes >= expected,
             Expect::Echo => self.bytes == request.len() as u64 && !self.wrong,
             Expect::Http => self
                 .http
                 .as_ref()
-                .is_some_and(|http| http.is_complete(clean_fin)),
+                .is_some_and(|http| http.is_complete(fin_read)),
         }
     }
 }

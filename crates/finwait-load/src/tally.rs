@@ -130,9 +130,7 @@ impl Tally {
     /// Whether any connection was established.
     #[must_use]
     pub fn tested_anything(&self) -> bool {
-        self.cells
-            .keys()
-            .any(|&(progress, _)| progress > Progress::NoConnection)
+        self.most_open > 0
     }
 
     /// Whether every started connection is in exactly one place.
@@ -152,8 +150,8 @@ impl Tally {
             .or_default() += 1;
     }
 
-    /// Adds another worker's counts; exact, in any order. Not the teardown window and
-    /// `most_open`, which are no sums.
+    /// Adds another worker's counts; exact, in any order. Not the teardown window, nor
+    /// what the control counts for all.
     pub(crate) fn add(&mut self, other: &Self) {
         self.started += other.started;
         self.open += other.open;

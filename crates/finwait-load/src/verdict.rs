@@ -12,9 +12,10 @@ pub enum Progress {
     NoConnection,
     /// Established; no byte of the request was taken by the kernel.
     Connected,
-    /// The kernel knows that the peer acknowledged no byte of the request: safe to try again.
+    /// No acknowledgement of any byte of the request was seen. No proof that the peer's TCP took
+    /// none: an RST hides what it acknowledges.
     RequestUnacked,
-    /// The peer's TCP acknowledged some of the request, or the OS cannot tell: not safe.
+    /// The peer's TCP acknowledged some of the request, or the OS cannot tell.
     RequestAcked,
     /// A part of the response came.
     ResponsePartial,
@@ -25,11 +26,11 @@ pub enum Progress {
 /// How the connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ending {
-    /// The peer's FIN, and no error before or after it.
+    /// The peer's FIN was read, and no error came before or after it.
     FinClean,
     /// The peer's FIN, and an RST after it.
     FinThenRst,
-    /// RST without a FIN.
+    /// RST, and no FIN was read before it.
     Rst,
     /// Nothing more came within the limits, or the local stack gave up waiting.
     Timeout,
@@ -53,19 +54,20 @@ pub enum Ending {
 pub enum Verdict {
     /// Everything came, and both sides closed in order.
     Graceful,
-    /// Everything came, then we closed first, as we were told to.
+    /// What was expected came, then we closed first, as we were told to.
     Closed,
     /// Everything that was waited for came, then we aborted, as we were told to.
     Aborted,
     /// Everything came, and then an RST.
     UncleanComplete,
-    /// Everything came, but never the peer's FIN: it leaks connections.
+    /// Everything came, but the connection did not come to its end: no FIN of the peer (it leaks
+    /// connections), or no acknowledgement of ours.
     Leaked,
-    /// The response broke off.
+    /// The response broke off, or is not the one that was expected.
     Truncated,
     /// Reset with nothing of the response received; the peer's TCP may have taken the request.
     ResetLost,
-    /// Lost before the peer's TCP took any byte of the request.
+    /// Lost before any byte of the request was handed to the kernel.
     RetrySafeLoss,
     /// The connection was established, but the answer did not come whole in time.
     TimedOut,
@@ -92,7 +94,7 @@ impl Verdict {
         match (ending, progress) {
             (Ending::StillOpen, _) => Self::StillOpen,
             (Ending::LocalError, _) => Self::LocalError,
-            (Ending::Aborted, _) => Self::Aborted,
+            (Ending::Aborted, ResponseComplete) => Self::Aborted,
             (Ending::Refused, _) => Self::Refused,
             (Ending::FinClean, ResponseComplete) => Self::Graceful,
             (Ending::Closed, ResponseComplete) => Self::Closed,
@@ -101,11 +103,11 @@ impl Verdict {
             (Ending::Timeout, NoConnection) => Self::SynTimeout,
             (Ending::Unreachable, NoConnection) => Self::Unreachable,
             (Ending::Timeout | Ending::Unreachable, _) => Self::TimedOut,
-            (Ending::FinClean | Ending::Closed, _) | (_, ResponsePartial) => Self::Truncated,
-            (Ending::FinThenRst | Ending::Rst, RequestAcked) => Self::ResetLost,
-            (Ending::FinThenRst | Ending::Rst, NoConnection | Connected | RequestUnacked) => {
-                Self::RetrySafeLoss
+            (Ending::FinClean | Ending::Closed | Ending::Aborted, _) | (_, ResponsePartial) => {
+                Self::Truncated
             }
+            (Ending::FinThenRst | Ending::Rst, RequestUnacked | RequestAcked) => Self::ResetLost,
+            (Ending::FinThenRst | Ending::Rst, NoConnection | Connected) => Self::RetrySafeLoss,
         }
     }
 

@@ -341,10 +341,11 @@ impl<'a> Worker<'a> {
         let ending = Ending::of_report(report);
         let request = &self.plan.request;
         let written = request.len() as u64 - report.unwritten_bytes;
-        let clean_fin = ending == Ending::FinClean;
+        // What came before a FIN came whole, whatever follows the FIN.
+        let fin_read = report.peer_fin;
         let progress = if exchange
             .reception
-            .is_complete(self.plan.expect, request, clean_fin)
+            .is_complete(self.plan.expect, request, fin_read)
         {
             Progress::ResponseComplete
         } else if exchange.reception.bytes > 0 {
@@ -359,9 +360,9 @@ impl<'a> Worker<'a> {
             self.tally
                 .error("close", error.raw_os_error(), error.kind());
         }
-        if let (Stage::Closing(handed), true) =
-            (&exchange.stage, report.fin != finwait::Fin::NotSent)
-        {
+        // One that the end of the run cut has no times to tell.
+        let timed = report.fin != finwait::Fin::NotSent && ending != Ending::StillOpen;
+        if let (Stage::Closing(handed), true) = (&exchange.stage, timed) {
             let teardown = report.drain + report.confirm;
             let phases = &mut self.tally.phases;
             record(&mut phases.send, report.flush);

@@ -192,6 +192,31 @@ fn closing_first_is_called_what_it_is() {
 }
 
 #[test]
+fn an_abort_that_was_planned_does_not_hide_that_the_response_was_short() {
+    let server = serve("respond=10");
+    let mut plan = plan(server.addr());
+    plan.expect = Expect::Bytes(1_000);
+    plan.close = CloseMode::Rst;
+    let outcome = outcome_of(&plan);
+    assert_eq!(outcome.tally.verdicts(), only(Verdict::Truncated, 50));
+}
+
+#[test]
+fn what_the_end_of_the_run_cuts_was_tested_but_has_no_times() {
+    let server = serve("silent");
+    let mut plan = plan(server.addr());
+    plan.total = Some(5);
+    plan.duration = Some(Duration::from_millis(20));
+    plan.stop_within = Duration::from_millis(20);
+    plan.limits.drain_idle = Duration::from_secs(60);
+    let outcome = outcome_of(&plan);
+    let tally = &outcome.tally;
+    assert_eq!((tally.started, tally.open, tally.finished()), (5, 5, 0));
+    assert!(tally.tested_anything());
+    assert_eq!((tally.torn_down, tally.phases.teardown.len()), (0, 0));
+}
+
+#[test]
 fn a_client_that_waits_for_the_server_to_close_first_sees_its_fin() {
     let server = serve("respond=5000");
     let mut plan = plan(server.addr());

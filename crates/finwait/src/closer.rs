@@ -1,6 +1,7 @@
 //! The mio driver: thousands of teardowns inside the caller's own event loop.
 
 use std::collections::VecDeque;
+use std::io;
 use std::time::{Duration, Instant};
 
 use mio::{Registry, Token};
@@ -144,6 +145,9 @@ impl<B: AsRef<[u8]>> Closer<B> {
     /// Begins to close `stream`: flushes `unsent`, half-closes, discards what still comes until
     /// the peer's FIN, closes.
     ///
+    /// The socket should be connected; one that still is connecting is waited for, and a connection
+    /// that is refused ends as [`Ending::Failed`](crate::Ending::Failed).
+    ///
     /// Nothing is done before the next turn, and nothing can fail here: a socket that cannot be
     /// registered is closed and reported as [`Ending::Failed`](crate::Ending::Failed).
     pub fn close(
@@ -204,7 +208,11 @@ impl<B: AsRef<[u8]>> Closer<B> {
         }
         let entry = self.slots.vacant_entry();
         let index = entry.key();
-        if let Err(error) = stream.watch(registry, Token(self.first_token + index)) {
+        let watched = match self.first_token.checked_add(index) {
+            Some(token) => stream.watch(registry, Token(token)),
+            None => Err(io::ErrorKind::InvalidInput.into()),
+        };
+        if let Err(error) = watched {
             teardown.handle(
                 Event::Failed(Operation::Register, OsError::from(&error)),
                 now,

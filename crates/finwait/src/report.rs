@@ -24,7 +24,8 @@ pub struct Report {
     /// Bytes that the OS never took from us.
     pub unwritten_bytes: u64,
     /// Bytes that the OS took and the peer's TCP had not acknowledged at the end, our FIN not
-    /// counted. `None` where the OS cannot tell.
+    /// counted. After a reset this is the most that can be lost, not what was lost: see
+    /// [`Delivered::Unknown`]. `None` where the OS cannot tell.
     pub unacknowledged_bytes: Option<u64>,
     /// Bytes received during the teardown, delivered or discarded.
     pub received_bytes: u64,
@@ -58,11 +59,9 @@ impl Report {
     /// bytes are in the peer's receive queue as soon as a write returns, and that counts.
     #[must_use]
     pub fn delivered(&self) -> Delivered {
-        let lost = self.error.is_some() || self.aborted;
         match (self.fin, self.unacknowledged_bytes) {
             _ if self.unwritten_bytes > 0 => Delivered::No,
             (Fin::Acked, _) | (Fin::Queued, Some(0)) => Delivered::Yes,
-            (_, Some(1..)) if lost => Delivered::No,
             _ => Delivered::Unknown,
         }
     }
@@ -98,7 +97,7 @@ pub enum Ending {
     Reset {
         /// What was being done when it was seen.
         phase: Phase,
-        /// Whether the peer's FIN had been read before: the hidden reset, which `read` never shows.
+        /// Whether the peer's FIN had been *read* before: the hidden reset, which `read` never shows.
         after_fin: bool,
     },
     /// The local stack gave up: no answer (ETIMEDOUT), no route (EHOSTUNREACH), WSAECONNABORTED.
@@ -186,9 +185,11 @@ pub enum Fin {
 pub enum Delivered {
     /// It did; seen after our half-close.
     Yes,
-    /// It did not, and will not.
+    /// It did not, and will not: some were never handed to the kernel.
     No,
-    /// Not known: still under way at the close, or the OS cannot tell.
+    /// Not known: still under way at the close, the OS cannot tell, or an RST came before the
+    /// acknowledgement. The peer may have had the bytes by then: Linux drops the connection before
+    /// it looks at what the RST itself acknowledges.
     Unknown,
 }
 

@@ -35,6 +35,9 @@ fn run() -> anyhow::Result<Exit> {
         Job::Load(job) => load::run(&job),
         Job::Serve(job) => serve::run(job),
         Job::Send(job) => send::run(&job),
-        Job::Show(text) => output::show(&text.render().ansi().to_string()),
+        Job::Show(text) if note::may_colour(&std::io::stdout()) => {
+            output::show(&text.render().ansi().to_string())
+        }
+        Job::Show(text) => output::show(&text.render().to_string()),
     }
 }

@@ -64,8 +64,8 @@ fn serve(addr: &Endpoint, options: Options, stop_within: Duration) -> anyhow::Re
     let handle = stop.handle();
     interrupt::on_first(move || handle.stop(stop_within))?;
     let server = Server::bind(addrs[0], options).map_err(cannot)?;
-    // Nobody reading this line is no reason not to serve.
-    let _ = output::show(&format!("listening on {}\n", server.local_addr()));
+    // A reader who has gone is no reason not to serve; an address that cannot be told is one.
+    output::show(&format!("listening on {}\n", server.local_addr()))?;
     let summary = server.run(&stop).map_err(cannot)?;
     for line in summary.to_string().lines() {
         note::say(line);

@@ -21,7 +21,7 @@ fn an_abort_is_a_reset_for_the_peer() {
     let report = finished.report;
     assert_eq!(report.ending, Ending::Aborted, "{report:?}");
     if tells().unacknowledged {
-        assert_eq!(report.delivered(), Delivered::No);
+        assert_eq!(report.delivered(), Delivered::Unknown);
         assert!(report.unacknowledged_bytes > Some(0));
     } else {
         assert_eq!(report.delivered(), Delivered::Unknown);

@@ -110,5 +110,5 @@ fn a_reset_during_the_pause_ends_it_as_a_reset() {
     crate::abort(theirs);
     let report = driver.finished().report;
     assert!(matches!(report.ending, Ending::Reset { .. }), "{report:?}");
-    assert_eq!(report.delivered(), if_told(Delivered::No));
+    assert_eq!(report.delivered(), if_told(Delivered::Unknown));
 }

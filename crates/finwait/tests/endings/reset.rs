@@ -83,7 +83,7 @@ fn a_reset_with_bytes_unacknowledged_counts_them() {
     let report = driver.finished().report;
     assert_eq!(report.ending, reset(Phase::Drain, false), "{report:?}");
     assert_eq!(report.fin, Fin::Queued);
-    assert_eq!(report.delivered(), Delivered::No);
+    assert_eq!(report.delivered(), Delivered::Unknown);
     assert_eq!(report.unacknowledged_bytes, Some(written - held));
     assert_eq!(report.unwritten_bytes, 0);
 }
@@ -116,7 +116,7 @@ fn a_reset_after_the_peers_fin_is_found_behind_the_eof() {
     let report = driver.finished().report;
     assert_eq!(report.ending, reset(Phase::Confirm, true), "{report:?}");
     assert!(report.peer_fin, "the FIN was read before the error");
-    assert_eq!(report.delivered(), Delivered::No);
+    assert_eq!(report.delivered(), Delivered::Unknown);
     assert!(report.unacknowledged_bytes > Some(0));
     assert!(report.error.is_some());
 }
@@ -136,7 +136,7 @@ fn a_reset_after_the_peers_fin_and_before_our_read_is_no_peer_fin_ending() {
         [reset(Phase::Confirm, true), reset(Phase::Drain, false)].contains(&report.ending),
         "{report:?}"
     );
-    assert_eq!(report.delivered(), if_told(Delivered::No));
+    assert_eq!(report.delivered(), if_told(Delivered::Unknown));
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a_peer_fin_before_ours_leaves_the_drain_without_length() {
 }
 
 #[test]
-fn a_reset_says_how_many_bytes_it_cost() {
+fn a_reset_says_how_many_bytes_it_may_have_cost() {
     let history = [
         (0, Event::HalfClosed),
         (4, failed(Operation::Receive, ConnectionReset)),
@@ -100,7 +100,7 @@ fn a_reset_says_how_many_bytes_it_cost() {
         (4, Event::Unread(Some(17))),
     ];
     let report = report(&limits(), Receive::Discard, 0, &history);
-    assert_eq!(report.delivered(), Delivered::No);
+    assert_eq!(report.delivered(), Delivered::Unknown);
     assert_eq!(report.unacknowledged_bytes, Some(3_000));
     assert_eq!(report.unread_bytes, Some(17));
     assert_eq!(report.error, Some(reset()));
@@ -188,7 +188,7 @@ fn already_closed_claims_neither_a_fin_nor_an_error() {
 }
 
 #[test]
-fn bytes_that_an_rst_of_ours_drops_were_not_delivered_whoever_wanted_it() {
+fn bytes_unacknowledged_at_an_rst_of_ours_may_have_arrived_whoever_wanted_it() {
     let aborted = report(
         &limits(),
         Receive::Discard,
@@ -200,7 +200,7 @@ fn bytes_that_an_rst_of_ours_drops_were_not_delivered_whoever_wanted_it() {
             (0, unacked(9)),
         ],
     );
-    assert_eq!(aborted.delivered(), Delivered::No);
+    assert_eq!(aborted.delivered(), Delivered::Unknown);
     let timed_out = report(
         &abort_on_deadline(),
         Receive::Discard,
@@ -216,8 +216,8 @@ fn bytes_that_an_rst_of_ours_drops_were_not_delivered_whoever_wanted_it() {
     );
     assert_eq!(
         timed_out.delivered(),
-        Delivered::No,
-        "the same RST, the same loss"
+        Delivered::Unknown,
+        "the same RST, the same doubt"
     );
 }
 

@@ -118,7 +118,7 @@ struct LimitArgs {
     #[arg(long, value_name = "TIME", value_parser = units::time, allow_hyphen_values = true)]
     confirm: Option<Duration>,
 
-    /// How long open connections may go on once the run was interrupted
+    /// How long open connections may go on once the run was interrupted, or its time is over
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::time_or_zero,
           allow_hyphen_values = true)]
     stop_within: Duration,

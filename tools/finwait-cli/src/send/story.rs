@@ -92,7 +92,7 @@ impl Story {
 
     /// `exit`, unless the peer said less before its FIN than it should have.
     fn complete(&self, exit: Exit, expect_bytes: Option<u64>) -> Exit {
-        if self.received == 0 && self.sent > 0 {
+        if self.received == 0 && expect_bytes != Some(0) {
             Exit::NoResponse
         } else if expect_bytes.is_some_and(|expected| self.received < expected) {
             Exit::Truncated

@@ -263,8 +263,9 @@ impl<'a> Talk<'a> {
         } = self.open;
         let unacknowledged = platform::unacknowledged(&stream).unwrap_or(None);
         let delivered = match (unsent.is_empty(), unacknowledged) {
-            (false, _) | (_, Some(1..)) => Delivered::No,
-            _ => Delivered::Unknown,
+            (false, _) => Delivered::No,
+            // An RST hides what it acknowledges: not even an unacknowledged byte is surely lost.
+            (true, _) => Delivered::Unknown,
         };
         Story {
             ended,
