@@ -17,7 +17,9 @@ use crate::support::{LINUX, pair, until, wait_reset, wait_state};
 fn a_reset_in_closing_leaves_the_fin_unacknowledged_and_reads_as_eof() {
     let (mut ours, theirs) = pair();
     let theirs = Socket::from(theirs);
-    drop_all_segments_to(&theirs);
+    if !drop_all_segments_to(&theirs) {
+        return;
+    }
     half_close(&ours).unwrap();
     theirs.shutdown(Shutdown::Write).unwrap();
     assert_eq!(ours.read(&mut [0; 8]).unwrap(), 0);
@@ -46,7 +48,9 @@ fn a_reset_in_closing_leaves_the_fin_unacknowledged_and_reads_as_eof() {
 fn half_closing_while_connecting_gives_the_attempt_up_without_a_fin() {
     let listener = listen("127.0.0.1:0".parse().unwrap(), 1).unwrap();
     let listener = Socket::from(listener);
-    drop_all_segments_to(&listener);
+    if !drop_all_segments_to(&listener) {
+        return;
+    }
     let target = listener.local_addr().unwrap().as_socket().unwrap();
     let connecting = connect_from(target, None).unwrap();
     half_close(&connecting).unwrap();
@@ -61,8 +65,20 @@ fn half_closing_while_connecting_gives_the_attempt_up_without_a_fin() {
     assert_eq!(error.kind(), ErrorKind::NotConnected);
 }
 
-fn drop_all_segments_to(socket: &Socket) {
+/// `false`, said out loud, where a socket filter takes a privilege that this process lacks.
+fn drop_all_segments_to(socket: &Socket) -> bool {
     // BPF_RET | BPF_K (linux/bpf_common.h): return the constant 0, "keep no byte of it".
     let drop_all = SockFilter::new(0x06, 0, 0, 0);
-    socket.attach_filter(&[drop_all]).unwrap();
+    match socket.attach_filter(&[drop_all]) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let required = std::env::var("FINWAIT_REQUIRE").is_ok_and(|what| what == "all");
+            assert!(!required, "needs permission to attach a socket filter");
+            println!("skipped: needs permission to attach a socket filter");
+            false
+        }
+        attached => {
+            attached.unwrap();
+            true
+        }
+    }
 }

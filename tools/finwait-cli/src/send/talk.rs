@@ -254,18 +254,18 @@ impl<'a> Talk<'a> {
     /// The story of a conversation that does not come to an orderly close.
     fn over(self, ended: Ended) -> Story {
         let Open {
-            stream,
             unsent,
             sent,
             received,
             connect,
             talk,
+            ..
         } = self.open;
-        let unacknowledged = platform::unacknowledged(&stream).unwrap_or(None);
-        let delivered = match (unsent.is_empty(), unacknowledged) {
-            (false, _) => Delivered::No,
-            // An RST hides what it acknowledges: not even an unacknowledged byte is surely lost.
-            (true, _) => Delivered::Unknown,
+        // An RST hides what it acknowledges: not even an unacknowledged byte is surely lost.
+        let delivered = if unsent.is_empty() {
+            Delivered::Unknown
+        } else {
+            Delivered::No
         };
         Story {
             ended,
