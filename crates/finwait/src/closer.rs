@@ -1,7 +1,6 @@
 //! The mio driver: thousands of teardowns inside the caller's own event loop.
 
 use std::collections::VecDeque;
-use std::io;
 use std::time::{Duration, Instant};
 
 use mio::{Registry, Token};
@@ -10,12 +9,13 @@ use slab::Slab;
 use crate::deadlines::Deadlines;
 use crate::event::{Action, Event};
 use crate::limits::Limits;
-use crate::report::{Operation, OsError, Report};
+use crate::report::Report;
 use crate::rings::Rings;
 use crate::stream::Stream;
 use crate::teardown::{Receive, Teardown};
 use crate::trace::Trace;
 
+mod admit;
 mod slot;
 
 use slot::Slot;
@@ -192,51 +192,15 @@ impl<B: AsRef<[u8]>> Closer<B> {
     pub fn begin(
         &mut self,
         registry: &Registry,
-        mut stream: Stream,
+        stream: Stream,
         unsent: B,
         receive: Receive,
         limits: &Limits,
         now: Instant,
     ) -> Key {
-        if self.slots.len() >= self.max_draining {
-            self.evict_longest_idle(now);
-        }
-        let unwritten = unsent.as_ref().len();
-        let mut teardown = Teardown::new(limits, receive, unwritten as u64, now);
-        if let Some(deadline) = self.stop_at {
-            teardown.handle(Event::Stop(deadline), now);
-        }
-        let entry = self.slots.vacant_entry();
-        let index = entry.key();
-        let watched = match self.first_token.checked_add(index) {
-            Some(token) => stream.watch(registry, Token(token)),
-            None => Err(io::ErrorKind::InvalidInput.into()),
-        };
-        if let Err(error) = watched {
-            teardown.handle(
-                Event::Failed(Operation::Register, OsError::from(&error)),
-                now,
-            );
-        }
-        let generation = self.next_generation;
-        self.next_generation = generation.wrapping_add(1);
-        let trace = Trace::start(index, unwritten, receive, teardown.phase());
-        entry.insert(Slot {
-            stream,
-            teardown,
-            unsent,
-            written: 0,
-            generation,
-            queued: true,
-            trace,
-        });
-        let key = Key {
-            index: index as u32,
-            generation,
-        };
-        self.ready.push_back(key);
-        self.idle.push(IDLE, index);
-        key
+        let unwritten = unsent.as_ref().len() as u64;
+        let teardown = Teardown::new(limits, receive, unwritten, now);
+        self.admit(registry, stream, unsent, teardown, now)
     }
 
     /// Takes note of an event of `Poll::poll`; `false` if its token is not one of ours.
@@ -356,16 +320,6 @@ impl<B: AsRef<[u8]>> Closer<B> {
             && !std::mem::replace(&mut slot.queued, true)
         {
             self.ready.push_back(slot.key(index));
-        }
-    }
-
-    fn evict_longest_idle(&mut self, now: Instant) {
-        if let Some(index) = self.idle.first(IDLE)
-            && let Some(slot) = self.slots.get_mut(index)
-        {
-            slot.teardown.handle(Event::Evict, now);
-            // It only asks its last questions from here on, and has nothing to deliver.
-            self.step(index, now, &mut |_, _| {});
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use finwait::{Closer, Delivered, Finished, Key, Limits};
+use finwait::{Closer, Delivered, Finished, Key, Limits, Receive};
 use finwait_platform as platform;
 use mio::{Events, Poll, Token};
 
@@ -140,6 +140,14 @@ impl Driver {
         let now = Instant::now();
         self.closer
             .finish(self.poll.registry(), stream, unsent.into(), now)
+    }
+
+    /// Of a stream whose write side is shut down already.
+    pub(crate) fn drain(&mut self, stream: TcpStream, limits: &Limits) -> Key {
+        let stream = nonblocking(stream);
+        let (registry, now) = (self.poll.registry(), Instant::now());
+        self.closer
+            .drain(registry, stream, Receive::Deliver, limits, now)
     }
 
     pub(crate) fn turn(&mut self) {

@@ -23,6 +23,7 @@ mod deadline;
 mod delivering;
 mod driving;
 mod graceful;
+mod half_closed;
 mod limit;
 mod reset;
 #[cfg(unix)]
