@@ -1,52 +1,39 @@
 //! From the attempt to the established connection.
 
 use std::io;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use finwait_platform as platform;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 
-use crate::plan::{CloseMode, Mode};
-use crate::reception::Reception;
-use crate::tally::record;
+use crate::control::add;
+use crate::exchange::{Exchange, Stage};
+use crate::record::{ErrorKey, Phase, Record, Times};
 use crate::verdict::{Ending, Progress};
-use crate::worker::{Exchange, FIRST_EXCHANGE, MOST_CONNECTING, Stage, Worker, add};
+use crate::worker::{FIRST_EXCHANGE, Worker};
 
-/// Attempts per turn of the loop, so that established connections are served in between.
-const CONNECTS_PER_TURN: usize = 32;
 /// How long to wait after the OS ran out of ports or files.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Worker<'_> {
-    /// Starts connections until `most_open` exchanges are under way, within this turn's share.
-    pub(crate) fn start_some(&mut self, most_open: usize, now: Instant) {
-        if self.pause_until.is_some_and(|until| now < until) {
-            return;
-        }
-        self.pause_until = None;
-        for _ in 0..CONNECTS_PER_TURN {
-            if self.exchanges.len() >= most_open
-                || self.connecting >= MOST_CONNECTING
-                || !self.may_start(now)
-                || self.pause_until.is_some()
-            {
-                return;
-            }
-            self.start_one();
-        }
-    }
-
-    fn start_one(&mut self) {
+    /// Starts one. `due`: when it should have been, in an open loop.
+    pub(crate) fn start_one(&mut self, due: Option<Instant>, late_for_room: bool) {
         let started = Instant::now();
-        self.left = self.left.map(|left| left - 1);
-        self.tally.started += 1;
+        let intended = due.unwrap_or(started).min(started);
+        let id = self.share.numbers.nth(self.starts);
+        self.starts += 1;
+        let late = started - intended;
+        let counted = self.counted();
+        counted.started += 1;
+        if due.is_some() {
+            counted.late.start(late, late_for_room);
+        }
         add(&self.control.started, 1);
+        let (target, source) = self.plan.pair(id);
         let entry = self.exchanges.vacant_entry();
         let token = Token(FIRST_EXCHANGE + entry.key());
-        let source = next_source(&self.plan.sources, &mut self.next_source);
-        let connecting = platform::connect_from(self.plan.target, source).and_then(|stream| {
+        let connecting = platform::connect_from(target, source).and_then(|stream| {
             let mut stream = TcpStream::from_std(stream);
             let both = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut stream, token, both)?;
@@ -55,44 +42,74 @@ impl Worker<'_> {
         match connecting {
             Ok(stream) => {
                 let index = entry.key();
-                entry.insert(Exchange {
-                    stage: Stage::Connecting(stream),
-                    started,
-                    timer: None,
-                    written: 0,
-                    reception: Reception::new(self.plan.expect),
-                });
+                entry.insert(Exchange::new(stream, id, self.plan, intended, started));
                 self.connecting += 1;
-                self.set_timer(index, Some(started + self.plan.connect_timeout));
+                self.set_timer(index, started.checked_add(self.plan.connect_timeout));
             }
             Err(error) => {
                 if is_local_shortage(&error) {
                     self.pause_until = Some(started + PAUSE);
                 }
-                self.connect_failed(&error);
+                self.attempt_failed((id, intended, started), &error);
             }
         }
     }
 
-    pub(crate) fn connect_failed(&mut self, error: &io::Error) {
+    /// An attempt that came to nothing.
+    fn attempt_failed(
+        &mut self,
+        (id, intended, started): (u64, Instant, Instant),
+        error: &io::Error,
+    ) {
         let ending = Ending::of_connect_error(error.kind());
-        self.tally
-            .error("connect", error.raw_os_error(), error.kind());
         // RST instead of a refusal: it was established, and reset before we looked.
         let progress = if ending == Ending::Rst {
             Progress::Connected
         } else {
             Progress::NoConnection
         };
-        self.settle(progress, ending);
+        let now = Instant::now();
+        let mut times = Times::default();
+        times.set(Phase::Total, now - intended);
+        if ending == Ending::Rst {
+            times.set(Phase::Reset, now - intended);
+        }
+        let record = Record {
+            id,
+            local: None,
+            peer: self.plan.pair(id).0,
+            intended: self.since_start(intended),
+            started: self.since_start(started),
+            ended: self.since_start(now),
+            close: self.plan.close.mode(self.plan.seed, id),
+            progress,
+            ending,
+            responses: 0,
+            sent_bytes: 0,
+            received_bytes: 0,
+            discarded_bytes: 0,
+            acked_bytes: None,
+            error: Some(ErrorKey::new("connect", error)),
+            times,
+            wave: self.wave,
+        };
+        self.settle(record);
+    }
+
+    pub(crate) fn connect_expired(&mut self, index: usize, _now: Instant) {
+        let exchange = self.exchanges.remove(index);
+        self.connecting -= 1;
+        let which = (exchange.id, exchange.intended, exchange.started);
+        self.attempt_failed(which, &io::ErrorKind::TimedOut.into());
     }
 
     pub(crate) fn on_connect_event(&mut self, index: usize) {
         let now = Instant::now();
-        let Some(exchange) = self.exchanges.get_mut(index) else {
-            return;
-        };
-        let Stage::Connecting(stream) = &exchange.stage else {
+        let Some(Exchange {
+            stage: Stage::Connecting(stream),
+            ..
+        }) = self.exchanges.get(index)
+        else {
             return;
         };
         let failed = match stream.take_error() {
@@ -104,48 +121,34 @@ impl Worker<'_> {
             },
             Ok(Some(error)) | Err(error) => Some(error),
         };
-        self.set_timer(index, None);
+        self.drop_timer(index);
         self.connecting -= 1;
         if let Some(error) = failed {
-            self.exchanges.remove(index);
-            return self.connect_failed(&error);
+            let exchange = self.exchanges.remove(index);
+            let which = (exchange.id, exchange.intended, exchange.started);
+            return self.attempt_failed(which, &error);
         }
         self.connected(index, now);
     }
 
     fn connected(&mut self, index: usize, now: Instant) {
+        let wants_addresses = self.wants_records();
         let Some(exchange) = self.exchanges.get_mut(index) else {
             return;
         };
-        record(&mut self.tally.phases.connect, now - exchange.started);
-        self.established += 1;
-        self.control.opened();
         let stage = std::mem::replace(&mut exchange.stage, Stage::Over);
         let Stage::Connecting(stream) = stage else {
             return;
         };
-        match (self.plan.mode, self.plan.close) {
-            (Mode::Storm, _) => {
-                exchange.stage = Stage::Held(stream);
-                self.held.push(index);
-                self.write_ahead(index);
-            }
-            (Mode::ClosedLoop, CloseMode::Half) => {
-                exchange.stage = Stage::Held(stream);
-                self.begin_close(index, now);
-            }
-            (Mode::ClosedLoop, CloseMode::Fin | CloseMode::Rst) => {
-                exchange.stage = Stage::Direct(stream);
-                self.drive_direct(index);
-            }
+        if wants_addresses {
+            exchange.local = stream.local_addr().ok();
         }
+        exchange.stage = Stage::Talking(stream);
+        exchange.establish(now);
+        self.established += 1;
+        self.control.opened();
+        self.drive(index);
     }
-}
-
-fn next_source(sources: &[IpAddr], next: &mut usize) -> Option<IpAddr> {
-    let source = *sources.get(*next % sources.len().max(1))?;
-    *next = next.wrapping_add(1);
-    Some(source)
 }
 
 /// Whether the OS has run out of something of ours: ports, descriptors, memory.

@@ -76,6 +76,11 @@ impl Control {
         self.most_open.load(Ordering::Relaxed)
     }
 
+    /// One established connection is over.
+    pub(crate) fn left(&self, connections: u64) {
+        self.open.fetch_sub(connections, Ordering::Relaxed);
+    }
+
     pub(crate) fn add_waker(&self, waker: Waker) {
         self.lock().push(waker);
     }
@@ -86,4 +91,8 @@ impl Control {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
 }

@@ -2,10 +2,14 @@
 
 use httparse::{EMPTY_HEADER, Response, Status};
 
-/// The framing of one response to a GET, fed as it arrives.
+/// The framing of one response to a GET or a HEAD, fed as it arrives.
 #[derive(Debug, Default)]
 pub(crate) struct Framing {
     state: State,
+    /// It answers a HEAD: whatever its fields say, no body follows.
+    head_only: bool,
+    /// The server says that it closes after this response.
+    closes: bool,
     /// Of a head, or of a chunk-size line, that came in pieces.
     pending: Vec<u8>,
 }
@@ -30,6 +34,19 @@ const MOST_HEAD: usize = 64 << 10;
 const MOST_HEADERS: usize = 128;
 
 impl Framing {
+    /// Of a response to a HEAD.
+    pub(crate) fn of_head() -> Self {
+        Self {
+            head_only: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the server has said that it closes after this response (RFC 9112 section 9.6).
+    pub(crate) fn closes(&self) -> bool {
+        self.closes
+    }
+
     pub(crate) fn receive(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             bytes = match self.state {
@@ -70,7 +87,12 @@ impl Framing {
         let mut response = Response::new(&mut headers);
         match response.parse(&self.pending) {
             Ok(Status::Complete(length)) => {
-                self.state = body_of(&response);
+                self.state = match body_of(&response) {
+                    odd @ (State::Head | State::Malformed) => odd,
+                    _ if self.head_only => State::Complete,
+                    body => body,
+                };
+                self.closes = self.state == State::UntilFin || says_close(&response);
                 self.pending.clear();
                 &bytes[length.saturating_sub(before).min(bytes.len())..]
             }
@@ -128,6 +150,19 @@ impl Framing {
 fn take(bytes: &[u8], left: u64) -> (&[u8], u64) {
     let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
     (&bytes[taken..], left - taken as u64)
+}
+
+/// RFC 9112 section 9.3: the option `close`, or HTTP/1.0 without `keep-alive`.
+fn says_close(response: &Response<'_, '_>) -> bool {
+    let has = |option: &[u8]| {
+        let fields = response.headers.iter();
+        let mut fields = fields.filter(|h| h.name.eq_ignore_ascii_case("connection"));
+        fields.any(|h| {
+            let mut options = h.value.split(|&b| b == b',');
+            options.any(|o| o.trim_ascii().eq_ignore_ascii_case(option))
+        })
+    };
+    has(b"close") || (response.version == Some(0) && !has(b"keep-alive"))
 }
 
 /// RFC 9112 section 6.3, for a response to a GET.

@@ -31,21 +31,34 @@
 //! # }
 //! ```
 
+mod close;
+mod closing;
 mod connecting;
 mod control;
-mod direct;
+mod exchange;
 mod http;
+mod limited;
+mod observe;
+mod phases;
 mod plan;
 mod reception;
+mod record;
 mod request;
 mod run;
+mod schedule;
+mod shapes;
 mod tally;
 mod verdict;
 mod worker;
 
+pub use close::{CloseMix, CloseMode, MixError};
 pub use control::{Control, Live};
-pub use plan::{CloseMode, Mode, Plan, default_limits};
+pub use observe::Observer;
+pub use phases::Phases;
+pub use plan::{Drip, Mode, Plan, default_limits};
 pub use reception::Expect;
-pub use run::{Outcome, run};
-pub use tally::{ErrorKey, Phases, Tally};
+pub use record::{ErrorKey, Phase, Record, Times};
+pub use run::{Outcome, run, run_observed};
+pub use schedule::Segment;
+pub use tally::{Late, Tally, Windows};
 pub use verdict::{Ending, Progress, Verdict};

@@ -7,34 +7,59 @@ use std::time::Duration;
 
 use finwait::{FinishOn, Limits};
 
+use crate::close::{CloseMix, CloseMode};
 use crate::reception::Expect;
+use crate::schedule::Segment;
 
 /// What a run is to do: where to connect, how many times, what to send, how to close.
+///
+/// All numbers are those of the whole run, of which [`segment`](Self::segment) is the part that
+/// this process makes.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Where to connect.
-    pub target: SocketAddr,
+    /// Where to connect, in turn; at least one.
+    pub targets: Vec<SocketAddr>,
     /// Addresses to connect from, in turn; none: the system chooses.
     pub sources: Vec<IpAddr>,
-    /// How many connections are open at once.
+    /// How many connections are open at once, at most.
     pub connections: usize,
     /// How many are started in all; `None`: as many as fit into the duration.
     pub total: Option<u64>,
     /// When to stop starting new ones; `None`: when all are started.
     pub duration: Option<Duration>,
-    /// In which order connections are opened and closed.
+    /// When connections are started and closed.
     pub mode: Mode,
-    /// What is sent on each connection.
+    /// How long the number of open connections, or the rate, takes to rise to what it is to be.
+    pub ramp: Duration,
+    /// How long a connection stays established before it is closed.
+    pub hold: Duration,
+    /// Requests on each connection; each but the first waits for the response before it.
+    pub requests: u32,
+    /// What is sent on each connection, as its only or last request.
     pub request: Arc<[u8]>,
+    /// What is sent for each request before the last; `None`: the same.
+    pub earlier_request: Option<Arc<[u8]>>,
     /// What makes a response complete.
     pub expect: Expect,
-    /// How each connection is closed.
-    pub close: CloseMode,
+    /// How connections are closed.
+    pub close: CloseMix,
+    /// How many connections are closed per second, of those that are ready for it; `None`: each
+    /// as soon as it is ready.
+    pub close_rate: Option<f64>,
+    /// How slowly a request is sent; `None`: as fast as the peer takes it.
+    pub drip: Option<Drip>,
+    /// How many bytes per second each connection receives; `None`: as fast as they come.
+    pub read_rate: Option<u64>,
+    /// Chooses how each connection of a mixture is closed.
+    pub seed: u64,
+    /// The part of the run that this process makes.
+    pub segment: Segment,
     /// How many workers; each has its own event loop and shares nothing with the others.
     pub threads: usize,
     /// The longest time for a connection to be established.
     pub connect_timeout: Duration,
-    /// What bounds each teardown.
+    /// What bounds each exchange and each teardown: `flush_stall` and `drain_idle` also hold for
+    /// requests and responses before the close.
     pub limits: Limits,
     /// How long open connections may go on once the run is stopped.
     pub stop_within: Duration,
@@ -45,15 +70,24 @@ impl Plan {
     #[must_use]
     pub fn new(target: SocketAddr) -> Self {
         Self {
-            target,
+            targets: vec![target],
             sources: Vec::new(),
             connections: 1,
             total: Some(1),
             duration: None,
             mode: Mode::ClosedLoop,
+            ramp: Duration::ZERO,
+            hold: Duration::ZERO,
+            requests: 1,
             request: Arc::from([]),
+            earlier_request: None,
             expect: Expect::UntilFin,
-            close: CloseMode::Half,
+            close: CloseMix::only(CloseMode::Half),
+            close_rate: None,
+            drip: None,
+            read_rate: None,
+            seed: 1,
+            segment: Segment::WHOLE,
             threads: 1,
             connect_timeout: Duration::from_secs(5),
             limits: default_limits(),
@@ -61,10 +95,26 @@ impl Plan {
         }
     }
 
-    /// How many bytes each connection sends.
+    /// How many bytes each connection sends in all.
     #[must_use]
     pub fn request_bytes(&self) -> u64 {
-        self.request.len() as u64
+        let earlier = u64::from(self.requests.saturating_sub(1));
+        (self.request.len() as u64).saturating_add(earlier * self.earlier().len() as u64)
+    }
+
+    /// A request before the last.
+    pub(crate) fn earlier(&self) -> &Arc<[u8]> {
+        self.earlier_request.as_ref().unwrap_or(&self.request)
+    }
+
+    /// Where connection `id` goes: to the targets in turn, and from one source after the other
+    /// once all targets had their turn, so that every pair is used as often.
+    pub(crate) fn pair(&self, id: u64) -> (SocketAddr, Option<IpAddr>) {
+        let targets = self.targets.len() as u64;
+        let target = self.targets[(id % targets) as usize];
+        let sources = self.sources.len() as u64;
+        let source = (sources > 0).then(|| self.sources[(id / targets % sources) as usize]);
+        (target, source)
     }
 }
 
@@ -82,41 +132,45 @@ pub fn default_limits() -> Limits {
     }
 }
 
-/// In which order connections are opened and closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// When connections are started and closed.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mode {
     /// A connection that is over is followed by the next.
     ClosedLoop,
+    /// Connections start when they are due, whatever has become of those before. One that cannot
+    /// start because all that may be open are open starts late, and all its times count from the
+    /// moment at which it was due.
+    OpenLoop {
+        /// Starts per second.
+        rate: f64,
+    },
     /// All are opened, then all are closed at once; again while there are more to start.
     Storm,
 }
 
+impl Mode {
+    /// The name in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClosedLoop => "closed-loop",
+            Self::OpenLoop { .. } => "open-loop",
+            Self::Storm => "storm",
+        }
+    }
+}
+
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ClosedLoop => "closed-loop",
-            Self::Storm => "storm",
-        })
+        f.pad(self.name())
     }
 }
 
-/// How a connection is closed.
+/// A request that is sent a little at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloseMode {
-    /// Half-close as soon as the request is written, then receive until the peer's FIN.
-    Half,
-    /// Receive the response, then close without waiting for the peer's FIN.
-    Fin,
-    /// Receive the response, then abort: RST.
-    Rst,
-}
-
-impl fmt::Display for CloseMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Half => "half",
-            Self::Fin => "fin",
-            Self::Rst => "rst",
-        })
-    }
+pub struct Drip {
+    /// How much each time; at least 1.
+    pub bytes: usize,
+    /// The time from one to the next.
+    pub period: Duration,
 }

@@ -1,5 +1,7 @@
 //! What has come of a response, and whether that is all of it.
 
+use std::fmt;
+
 use crate::http::Framing;
 
 /// What makes a response complete.
@@ -13,6 +15,29 @@ pub enum Expect {
     Echo,
     /// An HTTP/1 response to a GET: complete by its own framing.
     Http,
+    /// An HTTP/1 response to a HEAD: complete with its head.
+    HttpHead,
+}
+
+impl Expect {
+    /// Whether it is known where a response ends while the connection goes on, so that another
+    /// request can follow.
+    #[must_use]
+    pub fn is_delimited(self) -> bool {
+        self != Self::UntilFin
+    }
+}
+
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UntilFin => f.write_str("until-fin"),
+            Self::Bytes(bytes) => write!(f, "bytes={bytes}"),
+            Self::Echo => f.write_str("echo"),
+            Self::Http => f.write_str("http"),
+            Self::HttpHead => f.write_str("http-head"),
+        }
+    }
 }
 
 /// What has come of one response.
@@ -27,7 +52,11 @@ pub(crate) struct Reception {
 impl Reception {
     pub(crate) fn new(expect: Expect) -> Self {
         Self {
-            http: (expect == Expect::Http).then(Box::default),
+            http: match expect {
+                Expect::Http => Some(Box::default()),
+                Expect::HttpHead => Some(Box::new(Framing::of_head())),
+                _ => None,
+            },
             ..Self::default()
         }
     }
@@ -49,10 +78,15 @@ impl Reception {
             Expect::UntilFin => fin_read,
             Expect::Bytes(expected) => self.bytes >= expected,
             Expect::Echo => self.bytes == request.len() as u64 && !self.wrong,
-            Expect::Http => self
+            Expect::Http | Expect::HttpHead => self
                 .http
                 .as_ref()
                 .is_some_and(|http| http.is_complete(fin_read)),
         }
+    }
+
+    /// Whether the peer has said that it closes after this response.
+    pub(crate) fn announced_close(&self) -> bool {
+        self.http.as_ref().is_some_and(|http| http.closes())
     }
 }

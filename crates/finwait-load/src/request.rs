@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 /// What one connection has still to send of the shared request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Rest {
     request: Arc<[u8]>,
     from: usize,

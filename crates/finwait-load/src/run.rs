@@ -1,17 +1,18 @@
-//! A whole run: workers, waves, and the sum of what they counted.
+//! A whole run: its workers, and the sum of what they counted.
 
 use std::io;
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use finwait_platform as platform;
 
-use crate::connecting::is_local_shortage;
 use crate::control::Control;
+use crate::limited::limits_met;
+use crate::observe::Observer;
 use crate::plan::{Mode, Plan};
-use crate::tally::{Tally, Windows};
+use crate::schedule::{Numbers, part, strided};
+use crate::shapes::Waves;
+use crate::tally::Tally;
 use crate::worker::{Share, Worker};
 
 /// What a run came to.
@@ -25,6 +26,8 @@ pub struct Outcome {
     pub cpu: Option<platform::CpuTime>,
     /// How many workers there were.
     pub threads: usize,
+    /// How much of its time the busiest worker did not wait, from 0 to 1.
+    pub busy: f64,
     /// Why the generator, and not the server, was the limit; empty if it was not.
     pub limited: Vec<String>,
     /// Whether the run was stopped before its time.
@@ -41,11 +44,13 @@ impl Outcome {
     /// Teardowns per second: in a storm from the first half-close to the last close.
     #[must_use]
     pub fn teardown_per_s(&self) -> f64 {
-        per_second(self.tally.torn_down, self.tally.teardown_window)
+        per_second(self.tally.torn_down, self.tally.windows.total())
     }
 }
 
-fn per_second(count: u64, time: Duration) -> f64 {
+/// A count by a time; 0 if there was no time.
+#[must_use]
+pub(crate) fn per_second(count: u64, time: Duration) -> f64 {
     if time.is_zero() {
         0.0
     } else {
@@ -57,26 +62,39 @@ fn per_second(count: u64, time: Duration) -> f64 {
 ///
 /// # Errors
 ///
-/// If a worker cannot have an event loop (EMFILE), or its event loop fails. What becomes of a
-/// connection is never an error but a count.
+/// If a worker cannot have an event loop (EMFILE), or its event loop fails; or if the plan makes
+/// no sense: no target, no request that could be followed by another. What becomes of a connection
+/// is never an error but a count.
 pub fn run(plan: &Plan, control: &Control) -> io::Result<Outcome> {
-    let threads = plan.threads.clamp(1, plan.connections.max(1));
-    let workers = (0..threads)
-        .map(|i| Worker::new(plan, control, share(plan, i, threads)))
+    run_observed(plan, control, &())
+}
+
+/// [`run`], with somebody who sees each connection, or each second, meanwhile.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_observed(
+    plan: &Plan,
+    control: &Control,
+    observer: &dyn Observer,
+) -> io::Result<Outcome> {
+    check(plan)?;
+    let at_once = plan.segment.share(plan.connections as u64) as usize;
+    let threads = plan.threads.clamp(1, at_once.max(1));
+    let mut workers = (0..threads)
+        .map(|i| Worker::new(plan, control, observer, share(plan, at_once, i, threads)))
         .collect::<io::Result<Vec<_>>>()?;
+    let waves = Waves::new(threads);
     let cpu_before = platform::process_cpu_time();
     let started = Instant::now();
-    let until = plan
-        .duration
-        .and_then(|duration| started.checked_add(duration));
-    let waves = Waves {
-        barrier: Barrier::new(threads),
-        again: AtomicBool::new(true),
-    };
+    for worker in &mut workers {
+        worker.begin(started);
+    }
     let results = thread::scope(|scope| {
         let handles: Vec<_> = workers
             .into_iter()
-            .map(|worker| scope.spawn(|| work(worker, until, &waves)))
+            .map(|worker| scope.spawn(|| work(worker, &waves)))
             .collect();
         handles
             .into_iter()
@@ -92,96 +110,66 @@ pub fn run(plan: &Plan, control: &Control) -> io::Result<Outcome> {
             used.system = after.system.saturating_sub(before.system);
             used
         });
-    let (mut tally, mut windows) = (Tally::default(), Windows::default());
+    let (mut tally, mut busy) = (Tally::default(), 0.0_f64);
     for result in results {
-        let (worker_tally, worker_windows) =
+        let (worker_tally, worker_busy) =
             result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         tally.add(&worker_tally);
-        windows.add(&worker_windows);
+        busy = busy.max(worker_busy);
     }
-    tally.teardown_window = windows.total();
     tally.most_open = control.most_open();
-    let limited = limits_met(&tally);
+    let limited = limits_met(plan, &tally, busy);
     Ok(Outcome {
         tally,
         elapsed,
         cpu,
         threads,
+        busy,
         limited,
         stopped: control.is_stopped(),
     })
 }
 
-/// Worker `i` of `n` takes its part of everything; the parts add up to the whole.
-fn share(plan: &Plan, i: usize, n: usize) -> Share {
-    let part = |whole: u64| {
-        let (i, n) = (i as u128, n as u128);
-        let upto = |k: u128| (u128::from(whole) * k / n) as u64;
-        upto(i + 1) - upto(i)
-    };
+fn check(plan: &Plan) -> io::Result<()> {
+    let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    let positive = |rate: f64| rate.is_finite() && rate > 0.0;
+    if plan.targets.is_empty() {
+        return refused("a plan without a target");
+    }
+    if plan.requests > 1 && !plan.expect.is_delimited() {
+        return refused("several requests on a connection need responses with an end of their own");
+    }
+    if plan.segment.index >= plan.segment.of {
+        return refused("a segment beyond the last");
+    }
+    if let Mode::OpenLoop { rate } = plan.mode
+        && !positive(rate)
+    {
+        return refused("a rate that is not above zero");
+    }
+    if plan.close_rate.is_some_and(|rate| !positive(rate)) || plan.read_rate == Some(0) {
+        return refused("a rate that is not above zero");
+    }
+    Ok(())
+}
+
+/// Worker `i` of `n` takes its part of everything; the parts add up to this process's share.
+fn share(plan: &Plan, at_once: usize, i: usize, n: usize) -> Share {
+    let (worker, workers) = (i as u64, n as u64);
+    let of_total = |total| strided(plan.segment.share_of_total(total), worker, workers);
     Share {
-        connections: part(plan.connections as u64) as usize,
-        total: plan.total.map(part),
-        first_source: i,
+        worker: i,
+        connections: part(at_once as u64, worker, workers) as usize,
+        total: plan.total.map(of_total),
+        numbers: Numbers::new(plan.segment, worker, workers),
     }
 }
 
-/// What the workers of a storm share: the moments at which all of them are at the same point.
-struct Waves {
-    barrier: Barrier,
-    again: AtomicBool,
-}
-
-fn work(
-    mut worker: Worker<'_>,
-    until: Option<Instant>,
-    waves: &Waves,
-) -> io::Result<(Tally, Windows)> {
-    let mut result = Ok(());
-    match worker.plan.mode {
-        Mode::ClosedLoop => result = worker.run_closed_loop(until),
-        Mode::Storm => loop {
-            // A worker that failed still comes to the barriers, or the others would wait for ever.
-            result = result.and_then(|()| worker.open_all(until));
-            waves.barrier.wait();
-            result = result.and_then(|()| worker.close_all());
-            if waves.barrier.wait().is_leader() {
-                waves.again.store(false, Ordering::SeqCst);
-            }
-            waves.barrier.wait();
-            if result.is_ok() && worker.may_start(Instant::now()) {
-                waves.again.store(true, Ordering::SeqCst);
-            }
-            waves.barrier.wait();
-            if !waves.again.load(Ordering::SeqCst) {
-                break;
-            }
-        },
-    }
+fn work(mut worker: Worker<'_>, waves: &Waves) -> io::Result<(Tally, f64)> {
+    let result = worker.run(waves);
+    let elapsed = worker.since_start(Instant::now());
+    let waited = worker.waited.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
     worker.cut();
-    result.map(|()| (worker.tally, worker.windows))
-}
-
-/// Errors that are the generator's own, in words that say what to do.
-fn limits_met(tally: &Tally) -> Vec<String> {
-    let mut reasons = Vec::new();
-    for (error, count) in &tally.errors {
-        let os_error = match error.raw {
-            Some(raw) => io::Error::from_raw_os_error(raw),
-            None => error.kind.into(),
-        };
-        if error.operation != "connect" || !is_local_shortage(&os_error) {
-            continue;
-        }
-        let name = platform::describe_error(&os_error);
-        let mend = match error.kind {
-            io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => {
-                "source ports ran out, or the source address is not this host's: \
-                 add --source-ip addresses, or lower the rate"
-            }
-            _ => "descriptors or memory ran out: raise the limit (ulimit -n), or lower -c",
-        };
-        reasons.push(format!("{count} connects failed with {name}; {mend}"));
-    }
-    reasons
+    worker.tell_rest();
+    result.map(|()| (worker.tally, (1.0 - waited).clamp(0.0, 1.0)))
 }

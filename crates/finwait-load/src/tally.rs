@@ -1,15 +1,14 @@
 //! What a run counted. Tallies of workers add up exactly.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use hdrhistogram::Histogram;
-
+use crate::phases::Phases;
+use crate::record::{ErrorKey, Phase, Record};
 use crate::verdict::{Ending, Progress, Verdict};
 
-/// What a run, or one of its workers, counted.
-#[derive(Debug, Clone)]
+/// What a run, or a part of one, counted: the sum of its [`Record`]s.
+#[derive(Debug, Clone, Default)]
 pub struct Tally {
     /// Connections started.
     pub started: u64,
@@ -19,6 +18,8 @@ pub struct Tally {
     pub open: u64,
     /// Errors of the OS, by number and operation.
     pub errors: BTreeMap<ErrorKey, u64>,
+    /// Whole responses that came.
+    pub responses: u64,
     /// Request bytes that the kernel took.
     pub sent_bytes: u64,
     /// Response bytes received.
@@ -29,78 +30,79 @@ pub struct Tally {
     pub phases: Phases,
     /// Connections whose teardown ran: they half-closed, or closed, or aborted.
     pub torn_down: u64,
-    /// From the first half-close to the last close; in a storm of several waves, of all together.
-    pub teardown_window: Duration,
-    /// Highest number of connections established at once.
+    /// From the first half-close to the last close, in each wave of a storm; else in one.
+    pub windows: Windows,
+    /// What came later than it was due.
+    pub late: Late,
+    /// Highest number of connections established at once; 0 if none ever was.
     pub most_open: u64,
 }
 
-/// An error of the OS, and what met it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ErrorKey {
-    /// What was being done.
-    pub operation: &'static str,
-    /// The OS's number, if the error has one.
-    pub raw: Option<i32>,
-    /// The portable kind.
-    pub kind: io::ErrorKind,
+/// What came later than it was due: the generator's own account of itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Late {
+    /// Connections started more than [`TOLERANCE`](Self::TOLERANCE) after they were due.
+    pub starts: u64,
+    /// Of those, the ones that waited because all connections that may be open at once were.
+    pub starts_for_room: u64,
+    /// Connections that were due before the end of the run and never started.
+    pub unstarted: u64,
+    /// Closes that a rate of closes wanted and for which no connection was ready in time.
+    pub closes: u64,
+    /// The longest that a start was late.
+    pub most: Duration,
 }
 
-/// A histogram for each phase of a connection, in microseconds.
-#[derive(Debug, Clone)]
-pub struct Phases {
-    /// From the attempt to the established connection.
-    pub connect: Histogram<u64>,
-    /// From there to our FIN.
-    pub send: Histogram<u64>,
-    /// From our FIN to the peer's.
-    pub fin_to_peer_fin: Histogram<u64>,
-    /// From our FIN to the close.
-    pub teardown: Histogram<u64>,
-}
+impl Late {
+    /// What is not called late: an event loop's timer has a resolution of a millisecond, and
+    /// other programs want the CPU too.
+    pub const TOLERANCE: Duration = Duration::from_millis(10);
 
-/// 1 us to 1 h, 3 significant digits, the same for every run so that results can be added up.
-fn histogram() -> Histogram<u64> {
-    const HOUR_US: u64 = 3_600_000_000;
-    // The bounds are constants that the library accepts; if it ever did not, nothing would work.
-    Histogram::new_with_bounds(1, HOUR_US, 3).expect("1..1h with 3 digits are valid bounds")
-}
-
-pub(crate) fn record(histogram: &mut Histogram<u64>, time: Duration) {
-    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    histogram.saturating_record(micros.max(1));
-}
-
-impl Default for Phases {
-    fn default() -> Self {
-        Self {
-            connect: histogram(),
-            send: histogram(),
-            fin_to_peer_fin: histogram(),
-            teardown: histogram(),
+    pub(crate) fn start(&mut self, by: Duration, for_room: bool) {
+        self.most = self.most.max(by);
+        if by > Self::TOLERANCE {
+            self.starts += 1;
+            self.starts_for_room += u64::from(for_room);
         }
     }
-}
 
-impl Default for Tally {
-    fn default() -> Self {
-        Self {
-            started: 0,
-            cells: BTreeMap::new(),
-            open: 0,
-            errors: BTreeMap::new(),
-            sent_bytes: 0,
-            received_bytes: 0,
-            discarded_bytes: 0,
-            phases: Phases::default(),
-            torn_down: 0,
-            teardown_window: Duration::ZERO,
-            most_open: 0,
-        }
+    fn add(&mut self, other: &Self) {
+        self.starts += other.starts;
+        self.starts_for_room += other.starts_for_room;
+        self.unstarted += other.unstarted;
+        self.closes += other.closes;
+        self.most = self.most.max(other.most);
     }
 }
 
 impl Tally {
+    /// Counts one connection that is over, or that the end of the run has cut.
+    pub fn record(&mut self, record: &Record) {
+        self.responses += record.responses;
+        self.sent_bytes += record.sent_bytes;
+        self.received_bytes += record.received_bytes;
+        self.discarded_bytes += record.discarded_bytes;
+        if let Some(error) = &record.error {
+            *self.errors.entry(error.clone()).or_default() += 1;
+        }
+        for (phase, time) in record.times.iter() {
+            self.phases.record(phase, record.ending, time);
+        }
+        if let Some(teardown) = record.times.get(Phase::Teardown) {
+            self.torn_down += 1;
+            let first = record.ended.saturating_sub(teardown);
+            self.windows.note(record.wave, first, record.ended);
+        }
+        if record.ending == Ending::StillOpen {
+            self.open += 1;
+        } else {
+            *self
+                .cells
+                .entry((record.progress, record.ending))
+                .or_default() += 1;
+        }
+    }
+
     /// Connections that are over.
     #[must_use]
     pub fn finished(&self) -> u64 {
@@ -139,53 +141,45 @@ impl Tally {
         self.finished() + self.open == self.started
     }
 
-    pub(crate) fn error(&mut self, operation: &'static str, raw: Option<i32>, kind: io::ErrorKind) {
-        *self
-            .errors
-            .entry(ErrorKey {
-                operation,
-                raw,
-                kind,
-            })
-            .or_default() += 1;
-    }
-
-    /// Adds another worker's counts; exact, in any order. Not the teardown window, nor
-    /// what the control counts for all.
-    pub(crate) fn add(&mut self, other: &Self) {
+    /// Adds another's counts; exact, in any order. Not the highest number open at once: peaks
+    /// need not come at the same time.
+    pub fn add(&mut self, other: &Self) {
         self.started += other.started;
         self.open += other.open;
         for (cell, count) in &other.cells {
             *self.cells.entry(*cell).or_default() += count;
         }
         for (error, count) in &other.errors {
-            *self.errors.entry(*error).or_default() += count;
+            *self.errors.entry(error.clone()).or_default() += count;
         }
+        self.responses += other.responses;
         self.sent_bytes += other.sent_bytes;
         self.received_bytes += other.received_bytes;
         self.discarded_bytes += other.discarded_bytes;
         self.torn_down += other.torn_down;
-        for (mine, others) in [
-            (&mut self.phases.connect, &other.phases.connect),
-            (&mut self.phases.send, &other.phases.send),
-            (
-                &mut self.phases.fin_to_peer_fin,
-                &other.phases.fin_to_peer_fin,
-            ),
-            (&mut self.phases.teardown, &other.phases.teardown),
-        ] {
-            mine.add(others)
-                .expect("all histograms have the same bounds");
-        }
+        self.phases.add(&other.phases);
+        self.windows.add(&other.windows);
+        self.late.add(&other.late);
+    }
+
+    /// Forgets all counts and keeps the histograms' memory.
+    pub(crate) fn clear(&mut self) {
+        let mut phases = std::mem::take(&mut self.phases);
+        phases.clear();
+        *self = Self {
+            phases,
+            ..Self::default()
+        };
     }
 }
 
-/// From the first half-close to the last close, for each wave.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Windows(Vec<Option<(Instant, Instant)>>);
+/// From the first half-close to the last close, by wave, from the run's start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Windows(Vec<Option<(Duration, Duration)>>);
 
 impl Windows {
-    pub(crate) fn note(&mut self, wave: usize, first: Instant, last: Instant) {
+    /// Widens a wave's window.
+    pub fn note(&mut self, wave: usize, first: Duration, last: Duration) {
         if self.0.len() <= wave {
             self.0.resize(wave + 1, None);
         }
@@ -193,20 +187,24 @@ impl Windows {
         *window = Some(window.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
     }
 
-    pub(crate) fn add(&mut self, other: &Self) {
-        for (wave, window) in other.0.iter().enumerate() {
-            if let Some((first, last)) = *window {
-                self.note(wave, first, last);
-            }
+    /// Adds another's; exact, in any order.
+    pub fn add(&mut self, other: &Self) {
+        for (wave, (first, last)) in other.iter() {
+            self.note(wave, first, last);
         }
     }
 
+    /// The waves in which anything was torn down.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, (Duration, Duration))> {
+        let waves = self.0.iter().enumerate();
+        waves.filter_map(|(wave, window)| window.map(|window| (wave, window)))
+    }
+
     /// All waves together.
-    pub(crate) fn total(&self) -> Duration {
-        self.0
-            .iter()
-            .flatten()
-            .map(|(first, last)| last.saturating_duration_since(*first))
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.iter()
+            .map(|(_, (first, last))| last.saturating_sub(first))
             .sum()
     }
 }

@@ -45,6 +45,8 @@ pub enum Ending {
     Closed,
     /// We sent the RST ourselves (`--close rst`).
     Aborted,
+    /// We closed with the response unread (`--close abandon`), on which the kernel sends RST.
+    Abandoned,
     /// The run was stopped before it ended.
     StillOpen,
 }
@@ -58,6 +60,8 @@ pub enum Verdict {
     Closed,
     /// Everything that was waited for came, then we aborted, as we were told to.
     Aborted,
+    /// A response came, and we closed with it unread, as we were told to.
+    Abandoned,
     /// Everything came, and then an RST.
     UncleanComplete,
     /// Everything came, but the connection did not come to its end: no FIN of the peer (it leaks
@@ -77,6 +81,9 @@ pub enum Verdict {
     SynTimeout,
     /// No way to the peer.
     Unreachable,
+    /// This machine could not even start it: ports, files or memory ran out, or it was not
+    /// allowed. It says nothing about the peer.
+    GeneratorLimited,
     /// A local failure.
     LocalError,
     /// The run was stopped before it ended.
@@ -93,7 +100,9 @@ impl Verdict {
         };
         match (ending, progress) {
             (Ending::StillOpen, _) => Self::StillOpen,
+            (Ending::LocalError, NoConnection) => Self::GeneratorLimited,
             (Ending::LocalError, _) => Self::LocalError,
+            (Ending::Abandoned, _) => Self::Abandoned,
             (Ending::Aborted, ResponseComplete) => Self::Aborted,
             (Ending::Refused, _) => Self::Refused,
             (Ending::FinClean, ResponseComplete) => Self::Graceful,
@@ -114,7 +123,10 @@ impl Verdict {
     /// Whether this is what a test of a well-behaved server wants to see.
     #[must_use]
     pub fn is_good(self) -> bool {
-        matches!(self, Self::Graceful | Self::Closed | Self::Aborted)
+        matches!(
+            self,
+            Self::Graceful | Self::Closed | Self::Aborted | Self::Abandoned
+        )
     }
 
     /// The name in results.
@@ -124,6 +136,7 @@ impl Verdict {
             Self::Graceful => "graceful",
             Self::Closed => "closed",
             Self::Aborted => "aborted",
+            Self::Abandoned => "abandoned",
             Self::UncleanComplete => "unclean-complete",
             Self::Leaked => "leaked",
             Self::Truncated => "truncated",
@@ -133,13 +146,74 @@ impl Verdict {
             Self::Refused => "refused",
             Self::SynTimeout => "syn-timeout",
             Self::Unreachable => "unreachable",
+            Self::GeneratorLimited => "generator-limited",
             Self::LocalError => "local-error",
             Self::StillOpen => "still-open",
         }
     }
+
+    /// Every verdict, the good ones first.
+    pub const ALL: [Self; 16] = [
+        Self::Graceful,
+        Self::Closed,
+        Self::Aborted,
+        Self::Abandoned,
+        Self::UncleanComplete,
+        Self::Leaked,
+        Self::Truncated,
+        Self::ResetLost,
+        Self::RetrySafeLoss,
+        Self::TimedOut,
+        Self::Refused,
+        Self::SynTimeout,
+        Self::Unreachable,
+        Self::GeneratorLimited,
+        Self::LocalError,
+        Self::StillOpen,
+    ];
+}
+
+impl Progress {
+    /// The name in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoConnection => "no-connection",
+            Self::Connected => "connected",
+            Self::RequestUnacked => "request-unacked",
+            Self::RequestAcked => "request-acked",
+            Self::ResponsePartial => "response-partial",
+            Self::ResponseComplete => "response-complete",
+        }
+    }
+
+    /// Every one, from none to all.
+    pub const ALL: [Self; 6] = [
+        Self::NoConnection,
+        Self::Connected,
+        Self::RequestUnacked,
+        Self::RequestAcked,
+        Self::ResponsePartial,
+        Self::ResponseComplete,
+    ];
 }
 
 impl Ending {
+    /// Every one, in the order of results.
+    pub const ALL: [Self; 11] = [
+        Self::FinClean,
+        Self::FinThenRst,
+        Self::Rst,
+        Self::Timeout,
+        Self::Refused,
+        Self::Unreachable,
+        Self::LocalError,
+        Self::Closed,
+        Self::Aborted,
+        Self::Abandoned,
+        Self::StillOpen,
+    ];
+
     /// The name in results.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -153,6 +227,7 @@ impl Ending {
             Self::LocalError => "local-error",
             Self::Closed => "closed",
             Self::Aborted => "aborted",
+            Self::Abandoned => "abandoned",
             Self::StillOpen => "still-open",
         }
     }
@@ -215,6 +290,12 @@ pub(crate) fn request_progress(written: u64, report: &Report) -> Progress {
 }
 
 impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }

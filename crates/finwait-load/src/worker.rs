@@ -1,80 +1,79 @@
 //! One worker: its own event loop, its own connections, its own counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
 use finwait::{Closer, Finished};
-use mio::net::TcpStream;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
 use crate::control::Control;
-use crate::plan::{CloseMode, Plan};
-use crate::reception::Reception;
+use crate::exchange::{Exchange, Gate, Stage, Talk};
+use crate::observe::Observer;
+use crate::plan::{Mode, Plan};
+use crate::record::Record;
 use crate::request::Rest;
-use crate::tally::{Tally, Windows, record};
-use crate::verdict::{Ending, Progress, Verdict, request_progress};
+use crate::schedule::{Numbers, Pace};
+use crate::tally::{Late, Tally};
+use crate::verdict::Ending;
 
 /// A worker's share of the plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Share {
+    /// Which worker of this process it is, from 0.
+    pub(crate) worker: usize,
     /// How many connections at once.
     pub(crate) connections: usize,
     /// How many in all; `None`: as many as the time allows.
     pub(crate) total: Option<u64>,
-    /// Which of the source addresses this worker begins with.
-    pub(crate) first_source: usize,
+    /// Which numbers its connections have.
+    pub(crate) numbers: Numbers,
 }
 
 pub(crate) struct Worker<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) control: &'a Control,
+    pub(crate) observer: &'a dyn Observer,
     pub(crate) share: Share,
     pub(crate) poll: Poll,
     pub(crate) closer: Closer<Rest>,
     pub(crate) exchanges: Slab<Exchange>,
     /// The exchange of each of the closer's keys, by the key's index.
-    by_key: Vec<usize>,
+    pub(crate) by_key: Vec<usize>,
     /// When an exchange must be looked at although nothing happens.
     timers: BTreeSet<(Instant, usize)>,
-    /// Connected exchanges that wait for the storm.
-    pub(crate) held: Vec<usize>,
+    /// Exchanges that stopped before they were blocked: no event is owed to them.
+    again: VecDeque<usize>,
+    /// Those that wait for the rate of closes, by slot and number, the oldest first.
+    pub(crate) ready: VecDeque<(usize, u64)>,
     pub(crate) connecting: usize,
     pub(crate) established: u64,
-    pub(crate) next_source: usize,
-    pub(crate) left: Option<u64>,
-    stop_starting_at: Option<Instant>,
+    /// The start of the run, the same for all workers.
+    pub(crate) epoch: Instant,
+    pub(crate) pace: Option<Pace>,
+    pub(crate) close_pace: Option<Pace>,
+    /// How many were started, and how many closes were taken from the rate.
+    pub(crate) starts: u64,
+    pub(crate) closes: u64,
+    pub(crate) stop_starting_at: Option<Instant>,
+    /// In an open loop: the next one is due, and all that may be open are.
+    pub(crate) waited_for_room: bool,
     /// After the OS ran out of ports or files: no attempt before this.
     pub(crate) pause_until: Option<Instant>,
-    drain_until: Option<Instant>,
+    pub(crate) drain_until: Option<Instant>,
+    pub(crate) gate: Gate,
+    /// What was counted, apart from what `this_second` has.
     pub(crate) tally: Tally,
-    pub(crate) windows: Windows,
-    wave: usize,
+    this_second: Tally,
+    seconds_told: Option<u64>,
+    records: Option<Vec<Record>>,
+    pub(crate) wave: usize,
+    pub(crate) wave_began: Instant,
+    /// The time spent waiting for something to do.
+    pub(crate) waited: Duration,
     finished: Vec<Finished>,
-}
-
-/// One connection, from the attempt to its verdict.
-#[derive(Debug)]
-pub(crate) struct Exchange {
-    pub(crate) stage: Stage,
-    pub(crate) started: Instant,
-    pub(crate) timer: Option<Instant>,
-    /// Request bytes that the kernel took before the stage `Closing`.
-    pub(crate) written: usize,
-    pub(crate) reception: Reception,
-}
-
-#[derive(Debug)]
-pub(crate) enum Stage {
-    Connecting(TcpStream),
-    /// Connected, waiting for the storm.
-    Held(TcpStream),
-    /// Handed to the closer, at this time.
-    Closing(Instant),
-    /// Exchanging without a half-close: `--close fin` and `rst`.
-    Direct(TcpStream),
-    Over,
+    buffer: Box<[u8]>,
 }
 
 const WAKE: Token = Token(0);
@@ -82,181 +81,160 @@ const WAKE: Token = Token(0);
 pub(crate) const FIRST_EXCHANGE: usize = 1;
 /// The closer's tokens; no run has that many exchanges.
 const FIRST_CLOSER: usize = 1 << 30;
-/// Attempts under way at once in a storm: above that a listen queue overflows, and a lost SYN
-/// costs a second.
-pub(crate) const MOST_CONNECTING: usize = 512;
 /// Teardowns served between two looks at the clock.
-const CLOSER_TURN: usize = 8;
+pub(crate) const CLOSER_TURN: usize = 8;
+/// Records are handed on in batches of this size.
+const BATCH: usize = 256;
 
 impl<'a> Worker<'a> {
-    pub(crate) fn new(plan: &'a Plan, control: &'a Control, share: Share) -> io::Result<Self> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        control: &'a Control,
+        observer: &'a dyn Observer,
+        share: Share,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         control.add_waker(Waker::new(poll.registry(), WAKE)?);
-        let closer = Closer::new(Token(FIRST_CLOSER), plan.limits, Instant::now())
+        let now = Instant::now();
+        let closer = Closer::new(Token(FIRST_CLOSER), plan.limits, now)
             .max_draining(share.connections.max(1))
             .turn_size(CLOSER_TURN);
+        let pace = match plan.mode {
+            Mode::OpenLoop { rate } => Some(Pace::new(rate, plan.ramp)),
+            Mode::ClosedLoop | Mode::Storm => None,
+        };
+        let gate = match (plan.mode, plan.close_rate) {
+            (Mode::Storm, _) => Gate::Shut,
+            (_, Some(_)) => Gate::Rated,
+            (_, None) => Gate::Open,
+        };
         Ok(Self {
             plan,
             control,
+            observer,
             poll,
             closer,
             exchanges: Slab::new(),
             by_key: Vec::new(),
             timers: BTreeSet::new(),
-            held: Vec::new(),
+            again: VecDeque::new(),
+            ready: VecDeque::new(),
             connecting: 0,
             established: 0,
-            next_source: share.first_source,
-            left: share.total,
-            share,
+            epoch: now,
+            pace,
+            close_pace: plan.close_rate.map(|rate| Pace::new(rate, Duration::ZERO)),
+            starts: 0,
+            closes: 0,
             stop_starting_at: None,
+            waited_for_room: false,
             pause_until: None,
             drain_until: None,
+            gate,
             tally: Tally::default(),
-            windows: Windows::default(),
+            this_second: Tally::default(),
+            seconds_told: observer.wants_seconds().then_some(0),
+            records: observer.wants_records().then(Vec::new),
             wave: 0,
+            wave_began: now,
+            waited: Duration::ZERO,
             finished: Vec::new(),
+            buffer: vec![0; 64 << 10].into_boxed_slice(),
+            share,
         })
     }
 
-    /// A closed loop: each connection that is over is followed by the next.
-    pub(crate) fn run_closed_loop(&mut self, stop_starting_at: Option<Instant>) -> io::Result<()> {
-        self.stop_starting_at = stop_starting_at;
-        let mut events = Events::with_capacity(1024);
-        loop {
-            let now = Instant::now();
-            self.start_some(self.share.connections, now);
-            if self.exchanges.is_empty() && !self.may_start(now) {
-                return Ok(());
-            }
-            if self.is_cut(now) {
-                return Ok(());
-            }
-            self.turn(&mut events, self.share.connections)?;
-        }
+    /// All workers count from the same moment.
+    pub(crate) fn begin(&mut self, epoch: Instant) {
+        self.epoch = epoch;
+        self.wave_began = epoch;
+        self.stop_starting_at = self
+            .plan
+            .duration
+            .and_then(|duration| epoch.checked_add(duration));
     }
 
-    /// The first half of a storm's wave: opens all connections and holds them.
-    pub(crate) fn open_all(&mut self, stop_starting_at: Option<Instant>) -> io::Result<()> {
-        self.stop_starting_at = stop_starting_at;
-        let mut events = Events::with_capacity(1024);
-        let mut to_start = self.share.connections as u64;
-        if let Some(left) = self.left {
-            to_start = to_start.min(left);
-        }
-        let target = self.tally.started + to_start;
-        loop {
-            let now = Instant::now();
-            let wanted = usize::try_from(target - self.tally.started).unwrap_or(usize::MAX);
-            if self.connecting < MOST_CONNECTING {
-                self.start_some(self.exchanges.len() + wanted, now);
-            }
-            // Out of ports or files: the rest of the wave would only fail the same way.
-            let all_started =
-                self.tally.started >= target || self.pause_until.is_some() || !self.may_start(now);
-            if (all_started && self.connecting == 0) || self.is_cut(now) {
-                return Ok(());
-            }
-            self.turn(&mut events, self.exchanges.len() + wanted)?;
-        }
+    pub(crate) fn since_start(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.epoch)
     }
 
-    /// The second half: closes all of them at once and waits for the last.
-    pub(crate) fn close_all(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(1024);
-        let mut held = std::mem::take(&mut self.held).into_iter();
-        loop {
-            for index in held.by_ref().take(CLOSER_TURN) {
-                self.begin_close(index, Instant::now());
-            }
-            if self.exchanges.is_empty() {
-                self.wave += 1;
-                return Ok(());
-            }
-            if self.is_cut(Instant::now()) {
-                return Ok(());
-            }
-            if held.len() > 0 {
-                self.turn_closer();
-            } else {
-                self.turn(&mut events, 0)?;
-            }
-        }
-    }
-
-    /// Whether another connection may be started at all.
-    pub(crate) fn may_start(&self, now: Instant) -> bool {
-        !self.control.is_stopped()
-            && self.left != Some(0)
-            && self.stop_starting_at.is_none_or(|at| now < at)
-    }
-
-    /// Whether the time has run out for what is still open after a stop, or after the end of the
-    /// run's duration.
-    fn is_cut(&mut self, now: Instant) -> bool {
-        if self.drain_until.is_none() {
-            let over = self.stop_starting_at.is_some_and(|at| now >= at);
-            if over || self.control.is_stopped() {
-                let until = now + self.plan.stop_within;
-                self.drain_until = Some(until);
-                self.closer.stop(until, now);
-            }
-        }
-        self.drain_until.is_some_and(|until| now > until)
-    }
-
-    fn turn(&mut self, events: &mut Events, most_open: usize) -> io::Result<()> {
-        let timeout = self.timeout(Instant::now(), most_open);
+    /// Waits for something to do, and does it. `until`: when there is something to do in any case.
+    pub(crate) fn turn(&mut self, events: &mut Events, until: Option<Instant>) -> io::Result<()> {
+        let before = Instant::now();
+        let timeout = self.timeout(before, until);
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
         let now = Instant::now();
+        if timeout != Some(Duration::ZERO) {
+            self.waited += now - before;
+        }
         for event in &*events {
             if !self.closer.handle(event, now) {
                 self.on_event(event);
             }
         }
+        for _ in 0..self.again.len() {
+            if let Some(index) = self.again.pop_front() {
+                self.drive(index);
+            }
+        }
         while let Some(index) = self.next_expired(now) {
             self.on_timer(index, now);
         }
+        self.take_from_rate(now);
         self.turn_closer();
         while self.closer.is_ready() {
             self.turn_closer();
         }
+        self.tell_seconds(now);
         Ok(())
     }
 
-    fn timeout(&self, now: Instant, most_open: usize) -> Option<Duration> {
+    fn timeout(&self, now: Instant, until: Option<Instant>) -> Option<Duration> {
         // Also the longest time that a stop may go unnoticed if a waker failed.
         const LONGEST: Duration = Duration::from_millis(500);
-        let wants_more = self.exchanges.len() < most_open
-            && self.connecting < MOST_CONNECTING
-            && self.may_start(now);
-        if wants_more && self.pause_until.is_none_or(|until| until <= now) {
+        if !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
+        let next_second = self
+            .seconds_told
+            .and_then(|second| self.epoch.checked_add(Duration::from_secs(second + 1)));
         let instants = [
+            until,
             self.timers.first().map(|&(at, _)| at),
             self.drain_until,
             self.stop_starting_at.filter(|&at| at > now),
-            self.pause_until.filter(|_| wants_more),
+            self.next_close().filter(|_| !self.ready.is_empty()),
+            next_second,
         ];
-        let until = instants.into_iter().flatten().min();
-        let own = until.map(|at| at.saturating_duration_since(now));
+        let first = instants.into_iter().flatten().min();
+        let own = first.map(|at| at.saturating_duration_since(now));
         let closers = self.closer.poll_timeout(now);
         own.into_iter().chain(closers).chain([LONGEST]).min()
     }
 
+    /// Sees to it that an exchange is looked at by then.
     pub(crate) fn set_timer(&mut self, index: usize, at: Option<Instant>) {
         let Some(exchange) = self.exchanges.get_mut(index) else {
             return;
         };
-        if let Some(old) = std::mem::replace(&mut exchange.timer, at) {
+        // One that fires early is set again then; that is cheaper than moving it with each byte.
+        let Some(at) = at.filter(|at| exchange.timer.is_none_or(|set| *at < set)) else {
+            return;
+        };
+        if let Some(old) = exchange.timer.replace(at) {
             self.timers.remove(&(old, index));
         }
-        if let Some(at) = at {
-            self.timers.insert((at, index));
+        self.timers.insert((at, index));
+    }
+
+    pub(crate) fn drop_timer(&mut self, index: usize) {
+        if let Some(exchange) = self.exchanges.get_mut(index)
+            && let Some(old) = exchange.timer.take()
+        {
+            self.timers.remove(&(old, index));
         }
     }
 
@@ -265,20 +243,25 @@ impl<'a> Worker<'a> {
         if at > now {
             return None;
         }
-        self.set_timer(index, None);
+        self.drop_timer(index);
         Some(index)
     }
 
     fn on_timer(&mut self, index: usize, now: Instant) {
-        match self.exchanges.get(index).map(|exchange| &exchange.stage) {
-            Some(Stage::Connecting(_)) => {
-                self.connecting -= 1;
-                self.exchanges.remove(index);
-                self.tally.error("connect", None, io::ErrorKind::TimedOut);
-                self.settle(Progress::NoConnection, Ending::Timeout);
+        let Some(exchange) = self.exchanges.get(index) else {
+            return;
+        };
+        match exchange.stage {
+            Stage::Connecting(_) => self.connect_expired(index, now),
+            Stage::Talking(_) => {
+                let expires_at = exchange.expires_at(self.plan);
+                // The last look: what came just in time counts.
+                self.drive(index);
+                if expires_at.is_some_and(|at| at <= now) {
+                    self.expire(index, now);
+                }
             }
-            Some(Stage::Direct(_)) => self.direct_expired(index, now),
-            Some(Stage::Held(_) | Stage::Closing(_) | Stage::Over) | None => {}
+            Stage::Closing(_) | Stage::Over => {}
         }
     }
 
@@ -289,129 +272,141 @@ impl<'a> Worker<'a> {
         let index = event.token().0 - FIRST_EXCHANGE;
         match self.exchanges.get(index).map(|exchange| &exchange.stage) {
             Some(Stage::Connecting(_)) => self.on_connect_event(index),
-            Some(Stage::Direct(_)) => self.drive_direct(index),
-            // A held connection is looked at when its turn comes.
-            Some(Stage::Held(_) | Stage::Closing(_) | Stage::Over) | None => {}
+            Some(Stage::Talking(_)) => self.drive(index),
+            Some(Stage::Closing(_) | Stage::Over) | None => {}
         }
     }
 
-    /// Hands a connected exchange to the way it is to be closed.
-    pub(crate) fn begin_close(&mut self, index: usize, now: Instant) {
+    /// Lets an exchange do what it can, and sees to it that it is looked at again.
+    pub(crate) fn drive(&mut self, index: usize) {
+        let now = Instant::now();
+        let (plan, gate) = (self.plan, self.gate);
         let Some(exchange) = self.exchanges.get_mut(index) else {
             return;
         };
-        let stage = std::mem::replace(&mut exchange.stage, Stage::Closing(now));
-        let Stage::Held(stream) = stage else { return };
-        if self.plan.close != CloseMode::Half {
-            exchange.stage = Stage::Direct(stream);
-            return self.drive_direct(index);
+        if !matches!(exchange.stage, Stage::Talking(_)) {
+            return;
         }
-        let rest = Rest::new(&self.plan.request, exchange.written);
-        let key = self.closer.finish(self.poll.registry(), stream, rest, now);
-        if self.by_key.len() <= key.index() {
-            self.by_key.resize(key.index() + 1, usize::MAX);
+        match exchange.talk(plan, gate, now, &mut self.buffer) {
+            Talk::Blocked => {
+                let at = exchange.look_at(plan, gate, now);
+                self.set_timer(index, at);
+            }
+            Talk::More => self.again.push_back(index),
+            Talk::Ready => {
+                exchange.queued = true;
+                let id = exchange.id;
+                self.ready.push_back((index, id));
+                // It goes on reading while it waits.
+                self.again.push_back(index);
+            }
+            Talk::Close => self.close(index, now),
+            Talk::PeerFin => self.after_peer_fin(index, now),
+            Talk::Failed(error, kind) => {
+                self.break_off(index, Ending::of_connect_error(kind), Some(error), now);
+            }
         }
-        self.by_key[key.index()] = index;
     }
 
-    fn turn_closer(&mut self) {
+    /// When the rate of closes wants the next one.
+    fn next_close(&self) -> Option<Instant> {
+        let pace = self.close_pace?;
+        let due = pace.due(self.share.numbers.nth(self.closes));
+        self.epoch.checked_add(due)
+    }
+
+    /// Closes those that the rate wants closed by now. If none is ready, the next one that is
+    /// closes late, and counts as that.
+    fn take_from_rate(&mut self, now: Instant) {
+        while let (Some(due), Gate::Rated) = (self.next_close(), self.gate) {
+            if due > now {
+                return;
+            }
+            let Some((index, id)) = self.ready.pop_front() else {
+                return;
+            };
+            let waits = |exchange: &Exchange| {
+                exchange.id == id && matches!(exchange.stage, Stage::Talking(_))
+            };
+            if self.exchanges.get(index).is_some_and(waits) {
+                self.closes += 1;
+                let late = now.saturating_duration_since(due) > Late::TOLERANCE;
+                self.counted().late.closes += u64::from(late);
+                self.close(index, now);
+            }
+        }
+    }
+
+    /// Gives every delivered byte to its exchange, and takes what is over.
+    pub(crate) fn turn_closer(&mut self) {
         let (exchanges, by_key, plan) = (&mut self.exchanges, &self.by_key, self.plan);
-        self.closer.turn_with(Instant::now(), |key, chunk| {
+        let now = Instant::now();
+        self.closer.turn_with(now, |key, chunk| {
             if let Some(exchange) = exchanges.get_mut(by_key[key.index()]) {
-                exchange
-                    .reception
-                    .receive(chunk, plan.expect, &plan.request);
+                exchange.receive(chunk, plan, now);
             }
         });
         while let Some(finished) = self.closer.poll_finished() {
             self.finished.push(finished);
         }
         while let Some(finished) = self.finished.pop() {
-            self.closed(&finished);
+            self.torn_down(&finished);
         }
     }
 
-    /// A teardown is over: what does it say of the exchange?
-    fn closed(&mut self, finished: &Finished) {
-        let index = self.by_key[finished.key.index()];
-        let Some(exchange) = self.exchanges.try_remove(index) else {
-            return;
-        };
-        let report = &finished.report;
-        let ending = Ending::of_report(report);
-        let request = &self.plan.request;
-        let written = request.len() as u64 - report.unwritten_bytes;
-        // What came before a FIN came whole, whatever follows the FIN.
-        let fin_read = report.peer_fin;
-        let progress = if exchange
-            .reception
-            .is_complete(self.plan.expect, request, fin_read)
-        {
-            Progress::ResponseComplete
-        } else if exchange.reception.bytes > 0 {
-            Progress::ResponsePartial
+    /// Where counts go now.
+    pub(crate) fn counted(&mut self) -> &mut Tally {
+        if self.seconds_told.is_some() {
+            &mut self.this_second
         } else {
-            request_progress(written, report)
-        };
-        self.tally.sent_bytes += written;
-        self.tally.received_bytes += report.received_bytes;
-        self.tally.discarded_bytes += report.discarded_bytes;
-        if let Some(error) = report.error {
-            self.tally
-                .error("close", error.raw_os_error(), error.kind());
+            &mut self.tally
         }
-        // One that the end of the run cut has no times to tell.
-        let timed = report.fin != finwait::Fin::NotSent && ending != Ending::StillOpen;
-        if let (Stage::Closing(handed), true) = (&exchange.stage, timed) {
-            let teardown = report.drain + report.confirm;
-            let phases = &mut self.tally.phases;
-            record(&mut phases.send, report.flush);
-            record(&mut phases.teardown, teardown);
-            if report.peer_fin {
-                record(&mut phases.fin_to_peer_fin, report.drain);
+    }
+
+    pub(crate) fn wants_records(&self) -> bool {
+        self.records.is_some()
+    }
+
+    /// Counts one that is over, and hands it on.
+    pub(crate) fn count(&mut self, record: Record) {
+        self.counted().record(&record);
+        if let Some(records) = &mut self.records {
+            records.push(record);
+            if records.len() >= BATCH {
+                let batch = std::mem::replace(records, Vec::with_capacity(BATCH));
+                self.observer.records(batch);
             }
-            self.note_teardown(*handed + report.flush, *handed + report.total());
         }
-        self.leave(progress, ending);
     }
 
-    pub(crate) fn note_teardown(&mut self, first: Instant, last: Instant) {
-        self.tally.torn_down += 1;
-        self.windows.note(self.wave, first, last);
-    }
-
-    /// An established connection is over.
-    pub(crate) fn leave(&mut self, progress: Progress, ending: Ending) {
-        self.established -= 1;
-        self.control
-            .open
-            .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
-        self.settle(progress, ending);
-    }
-
-    pub(crate) fn settle(&mut self, progress: Progress, ending: Ending) {
-        if ending == Ending::StillOpen {
-            self.tally.open += 1;
+    /// Hands on the seconds that are over.
+    fn tell_seconds(&mut self, now: Instant) {
+        let Some(mut second) = self.seconds_told else {
             return;
+        };
+        let current = self.since_start(now).as_secs();
+        while second < current {
+            self.tell_second(second);
+            second += 1;
         }
-        *self.tally.cells.entry((progress, ending)).or_default() += 1;
-        add(&self.control.finished, 1);
-        if Verdict::of(progress, ending).is_good() {
-            add(&self.control.good, 1);
-        }
+        self.seconds_told = Some(second);
     }
 
-    /// What is still there when the time is up counts as open.
-    pub(crate) fn cut(&mut self) {
-        self.tally.open += self.exchanges.len() as u64;
-        let open = std::mem::take(&mut self.established);
-        self.control
-            .open
-            .fetch_sub(open, std::sync::atomic::Ordering::Relaxed);
-        self.exchanges.clear();
+    fn tell_second(&mut self, second: u64) {
+        let counted = self.this_second.clone();
+        self.this_second.clear();
+        self.tally.add(&counted);
+        self.observer.second(self.share.worker, second, counted);
     }
-}
 
-pub(crate) fn add(counter: &std::sync::atomic::AtomicU64, n: u64) {
-    counter.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
+    /// Hands on what is left at the end.
+    pub(crate) fn tell_rest(&mut self) {
+        if let Some(second) = self.seconds_told.take() {
+            self.tell_second(second);
+        }
+        if let Some(records) = self.records.take().filter(|records| !records.is_empty()) {
+            self.observer.records(records);
+        }
+        self.observer.done(self.share.worker);
+    }
 }

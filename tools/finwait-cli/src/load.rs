@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use finwait::Limits;
-use finwait_load::{CloseMode, Control, Expect, Mode, Outcome};
+use finwait_load::{CloseMix, Control, Expect, Mode, Outcome};
 use finwait_peer::Behaviour;
 
 use crate::args::{Endpoint, Family};
@@ -34,7 +34,7 @@ pub(crate) struct Job {
     pub(crate) threads: Option<usize>,
     pub(crate) request: Request,
     pub(crate) expect: Expect,
-    pub(crate) close: CloseMode,
+    pub(crate) close: CloseMix,
     pub(crate) sources: Vec<IpAddr>,
     pub(crate) connect_timeout: Duration,
     pub(crate) limits: Limits,
@@ -155,7 +155,10 @@ fn nothing_tested(results: &Results<'_>) -> String {
     let tally = &results.outcome.tally;
     let worst = tally.errors.iter().max_by_key(|(_, count)| **count);
     let (why, kind) = match worst {
-        Some((key, _)) => (output::describe(key), Some(key.kind)),
+        Some((key, _)) => {
+            let error = key.code.map(io::Error::from_raw_os_error);
+            (key.describe(), error.map(|error| error.kind()))
+        }
         None => ("no connection was started".to_owned(), None),
     };
     let mend = match kind {
@@ -163,7 +166,10 @@ fn nothing_tested(results: &Results<'_>) -> String {
         Some(io::ErrorKind::InvalidInput) if !results.job.sources.is_empty() => {
             "; --source-ip may have no route to it"
         }
-        Some(io::ErrorKind::TimedOut) => "; is it reachable? see --connect-timeout",
+        // Our own clock has no number of the OS.
+        None | Some(io::ErrorKind::TimedOut) if tally.started > 0 => {
+            "; is it reachable? see --connect-timeout"
+        }
         _ => "",
     };
     let choice = results

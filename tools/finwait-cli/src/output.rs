@@ -6,8 +6,6 @@ pub(crate) mod units;
 
 use std::io::{self, Write};
 
-use finwait_load::ErrorKey;
-
 pub(crate) use json::Json;
 pub(crate) use table::Table;
 
@@ -29,19 +27,5 @@ pub(crate) fn show(text: &str) -> anyhow::Result<Exit> {
             .into())
         }
         _ => Ok(Exit::Ok),
-    }
-}
-
-/// An error's name: `ECONNREFUSED`, or the portable kind where the OS gave no number.
-pub(crate) fn error_name(key: &ErrorKey) -> String {
-    let known = key.raw.and_then(finwait_platform::error_name);
-    known.map_or_else(|| key.kind.to_string(), str::to_owned)
-}
-
-/// An error in a few words: `ECONNREFUSED (111): nobody listens there`.
-pub(crate) fn describe(key: &ErrorKey) -> String {
-    match key.raw {
-        Some(raw) => finwait_platform::describe_error(&io::Error::from_raw_os_error(raw)),
-        None => key.kind.to_string(),
     }
 }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use finwait::{FinishOn, Limits};
-use finwait_load::{CloseMode, Expect, Mode};
+use finwait_load::{CloseMix, CloseMode, Expect, Mode};
 use finwait_peer::Behaviour;
 
 use super::endpoint::Endpoint;
@@ -60,10 +60,11 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "WHAT", value_parser = expect)]
     expect: Option<Expect>,
 
-    /// How connections are closed: half-close and receive until the peer's FIN; or, once the
-    /// response is complete, by a plain close (fin) or an abort (rst)
-    #[arg(long, value_name = "HOW", default_value = "half")]
-    close: TypedClose,
+    /// How connections are closed: half-close and receive until the peer's FIN (half); or, once the
+    /// response is complete, by a plain close (fin) or an abort (rst); or with the response unread
+    /// (abandon); or in a mixture: mix=half:80,rst:15,abandon:5
+    #[arg(long, value_name = "HOW", default_value = "half", value_parser = close)]
+    close: CloseMix,
 
     /// A local address to connect from; several are used in turn [default: the system chooses;
     /// without TARGET 127.0.0.1 to 127.0.0.16, where the host has them]
@@ -137,13 +138,6 @@ enum Payload {
     Text(String),
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum TypedClose {
-    Half,
-    Fin,
-    Rst,
-}
-
 const AFTER_HELP: &str = "\
 Every connection gets exactly one verdict: graceful is good, and so are closed (--close fin) and
 aborted (--close rst). Ctrl-C or SIGTERM stops starting connections, drains those that are open,
@@ -183,7 +177,7 @@ impl LoadArgs {
             threads: self.threads,
             request,
             expect,
-            close: self.close.into(),
+            close: self.close,
             sources: self.source_ip,
             connect_timeout: self.limits.connect_timeout,
             stop_within: self.limits.stop_within,
@@ -230,10 +224,13 @@ impl LoadArgs {
             (None, Request::Get { .. }) => Expect::Http,
             (None, Request::Bytes(_)) if echoes => Expect::Echo,
             // One that closes first does not wait for a FIN which may wait for its own.
-            (None, Request::Bytes(_)) => match self.close {
-                TypedClose::Half => Expect::UntilFin,
-                TypedClose::Fin | TypedClose::Rst => Expect::Bytes(0),
-            },
+            (None, Request::Bytes(_)) => {
+                if self.close.has(CloseMode::Fin) || self.close.has(CloseMode::Rst) {
+                    Expect::Bytes(0)
+                } else {
+                    Expect::UntilFin
+                }
+            }
         }
     }
 
@@ -264,14 +261,38 @@ impl LimitArgs {
     }
 }
 
-impl From<TypedClose> for CloseMode {
-    fn from(typed: TypedClose) -> Self {
-        match typed {
-            TypedClose::Half => Self::Half,
-            TypedClose::Fin => Self::Fin,
-            TypedClose::Rst => Self::Rst,
-        }
+/// `half`, or a mixture: `mix=half:80,rst:20`.
+fn close(text: &str) -> Result<CloseMix, String> {
+    let mode = |name: &str| {
+        let mut modes = CloseMode::ALL.into_iter();
+        modes.find(|mode| mode.name() == name).ok_or_else(|| {
+            format!(
+                "'{}' is none of half, fin, rst, abandon, mix=MODE:WEIGHT,..",
+                name.escape_debug()
+            )
+        })
+    };
+    let Some(list) = text.strip_prefix("mix=") else {
+        return mode(text).map(CloseMix::only);
+    };
+    let mut weights = Vec::new();
+    for part in list.split(',') {
+        let (name, weight) = part
+            .split_once(':')
+            .ok_or_else(|| format!("'{}' is not MODE:WEIGHT", part.escape_debug()))?;
+        let plain = !weight.is_empty() && weight.bytes().all(|b| b.is_ascii_digit());
+        let weight = plain
+            .then(|| weight.parse().ok())
+            .flatten()
+            .ok_or_else(|| {
+                format!(
+                    "the weight '{}' is not a whole number",
+                    weight.escape_debug()
+                )
+            })?;
+        weights.push((mode(name)?, weight));
     }
+    CloseMix::new(&weights).map_err(|error| error.to_string())
 }
 
 fn target(text: &str) -> Result<TypedTarget, String> {

@@ -108,7 +108,7 @@ fn plan(job: &Job, target: SocketAddr, size: &Size, threads: usize, sources: Vec
         Request::Get { path } => get(path, &host_field(job, target)),
     };
     plan.expect = job.expect;
-    plan.close = job.close;
+    plan.close = job.close.clone();
     plan.threads = threads;
     plan.connect_timeout = job.connect_timeout;
     plan.limits = job.limits;

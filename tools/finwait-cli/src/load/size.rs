@@ -71,6 +71,7 @@ fn default_connections(job: &Job, embedded: bool, allowed: u64, total: usize) ->
         (Mode::Storm, _) if job.total.is_some() => total,
         (Mode::Storm, true) => CLOSED_LOOP * 10,
         (Mode::ClosedLoop, true) => CLOSED_LOOP,
+        (Mode::OpenLoop { .. }, _) => CLOSED_LOOP * 10,
         (_, false) => REMOTE,
     };
     let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);

@@ -6,7 +6,6 @@ use finwait_platform as platform;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::error_name;
 use crate::load::Results;
 use crate::serve::cpus;
 
@@ -72,7 +71,7 @@ struct Phase {
 
 #[derive(Debug, Serialize)]
 struct Error {
-    operation: &'static str,
+    operation: String,
     name: String,
     count: u64,
 }
@@ -137,10 +136,10 @@ impl Json {
                 teardown_per_s: round(outcome.teardown_per_s()),
             },
             phases: Phases {
-                connect: Phase::new(&tally.phases.connect),
-                send: Phase::new(&tally.phases.send),
-                fin_to_peer_fin: Phase::new(&tally.phases.fin_to_peer_fin),
-                teardown: Phase::new(&tally.phases.teardown),
+                connect: Phase::new(&tally.phases.of(finwait_load::Phase::Connect)),
+                send: Phase::new(&tally.phases.of(finwait_load::Phase::Send)),
+                fin_to_peer_fin: Phase::new(&tally.phases.of(finwait_load::Phase::FinToPeerFin)),
+                teardown: Phase::new(&tally.phases.of(finwait_load::Phase::Teardown)),
             },
             errors: errors(results),
             generator: Generator {
@@ -171,8 +170,8 @@ impl Json {
 fn errors(results: &Results<'_>) -> Vec<Error> {
     let errors = &results.outcome.tally.errors;
     let row = |(key, &count): (&finwait_load::ErrorKey, &u64)| Error {
-        operation: key.operation,
-        name: error_name(key),
+        operation: key.operation.to_string(),
+        name: key.name.to_string(),
         count,
     };
     errors.iter().map(row).collect()

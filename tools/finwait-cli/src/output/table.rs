@@ -4,10 +4,9 @@ use std::fmt::{self, Write};
 use std::io;
 use std::time::Duration;
 
-use finwait_load::{CloseMode, Mode, Verdict};
+use finwait_load::{Mode, Phase, Verdict};
 use hdrhistogram::Histogram;
 
-use super::describe;
 use super::units::{bytes, grouped, share, time_us};
 use crate::load::Results;
 use crate::note;
@@ -60,13 +59,10 @@ impl<'a> Table<'a> {
         };
         let mode = match job.mode {
             Mode::ClosedLoop => "closed loop",
+            Mode::OpenLoop { .. } => "open loop",
             Mode::Storm => "storm",
         };
-        let close = match job.close {
-            CloseMode::Half => "half-close",
-            CloseMode::Fin => "close first",
-            CloseMode::Rst => "abort",
-        };
+        let close = job.close.to_string();
         writeln!(f, "{:LABEL$}{}{server}", "target", prepared.name)?;
         writeln!(
             f,
@@ -156,10 +152,10 @@ impl<'a> Table<'a> {
             write!(f, "{name:>width$}", width = if i == 0 { 11 } else { 9 })?;
         }
         writeln!(f)?;
-        row(f, "connect", &phases.connect)?;
-        row(f, "send", &phases.send)?;
-        row(f, "fin to peer fin", &phases.fin_to_peer_fin)?;
-        row(f, "teardown", &phases.teardown)?;
+        row(f, "connect", &phases.of(Phase::Connect))?;
+        row(f, "send", &phases.of(Phase::Send))?;
+        row(f, "fin to peer fin", &phases.of(Phase::FinToPeerFin))?;
+        row(f, "teardown", &phases.of(Phase::Teardown))?;
         writeln!(
             f,
             "connect: to the established connection; send: from there to our FIN; teardown: from our\n\
@@ -175,7 +171,7 @@ impl<'a> Table<'a> {
                 "{label:LABEL$}{} x {}: {}",
                 grouped(count),
                 key.operation,
-                describe(key)
+                key.describe()
             )?;
             label = "";
         }

@@ -1,0 +1,66 @@
+//! When the generator was the limit, and not the server.
+
+use std::io;
+
+use finwait_platform as platform;
+
+use crate::connecting::is_local_shortage;
+use crate::plan::Plan;
+use crate::tally::{Late, Tally};
+
+/// Of all that were due: above this share of late ones, the rate was not the one that was asked for.
+const MOST_LATE: f64 = 0.01;
+/// A worker that waits less than this part of its time has no CPU left.
+const BUSY: f64 = 0.9;
+
+/// Reasons why the result says more about the generator than about the server, each with what to
+/// do about it.
+pub(crate) fn limits_met(plan: &Plan, tally: &Tally, busy: f64) -> Vec<String> {
+    let mut reasons = shortages(tally);
+    let late = &tally.late;
+    let due = tally.started + late.unstarted;
+    let missed = late.starts + late.unstarted;
+    if missed as f64 > due as f64 * MOST_LATE {
+        let tolerance = Late::TOLERANCE.as_millis();
+        let what =
+            format!("{missed} of {due} connections started more than {tolerance} ms late or never");
+        reasons.push(if late.starts_for_room * 2 > late.starts || late.unstarted > late.starts {
+            format!("{what}: all {} that may be open at once were open; raise -c", plan.connections)
+        } else if busy >= BUSY {
+            format!("{what}: the generator had no CPU left; lower --rate, or split the run with --segment")
+        } else {
+            format!("{what}: this machine gave the generator no time; lower --rate, or leave it more CPU")
+        });
+    }
+    if late.closes as f64 > tally.torn_down as f64 * MOST_LATE {
+        reasons.push(format!(
+            "{} of {} closes came late: too few connections were ready for --close-rate; raise -c, or lower the rate",
+            late.closes, tally.torn_down
+        ));
+    }
+    reasons
+}
+
+/// Errors of the attempt that are this machine's own.
+fn shortages(tally: &Tally) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for (error, count) in &tally.errors {
+        let Some(code) = error.code.filter(|_| error.operation == "connect") else {
+            continue;
+        };
+        let os_error = io::Error::from_raw_os_error(code);
+        if !is_local_shortage(&os_error) {
+            continue;
+        }
+        let name = platform::describe_error(&os_error);
+        let mend = match os_error.kind() {
+            io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => {
+                "source ports ran out, or the source address is not this host's: \
+                 add --source-ip addresses, or lower the rate"
+            }
+            _ => "descriptors or memory ran out: raise the limit (ulimit -n), or lower -c",
+        };
+        reasons.push(format!("{count} connects failed with {name}; {mend}"));
+    }
+    reasons
+}
