@@ -17,7 +17,7 @@
 //! | [`tcp_info`], [`fin_acked`] | yes | state; unknown once closed | unknown | unknown |
 //! | [`open_file_limit`] | yes | yes | no such limit | unknown |
 //! | [`process_cpu_time`] | yes | yes | yes | unknown |
-//! | kernel settings | yes | unknown | unknown | unknown |
+//! | kernel settings, [`time_wait_count`], [`conntrack_use`] | yes | unknown | unknown | unknown |
 //! | [`error_name`] | yes | yes | yes | unknown |
 //!
 //! "Elsewhere" is a file of its own that uses socket2 alone. Building with
@@ -62,11 +62,13 @@ use socket2::SockRef;
 
 pub use family::AsSocket;
 pub use system::{
-    SocketLibrary, kernel_release, listen_backlog_cap, local_port_range, open_file_limit,
-    process_cpu_time, raise_open_file_limit, time_wait_cap, time_wait_reuse,
+    SocketLibrary, conntrack_use, fin_timeout, kernel_release, listen_backlog_cap,
+    local_port_range, local_reserved_ports, open_file_limit, orphan_cap, process_cpu_time,
+    raise_open_file_limit, time_wait_cap, time_wait_count, time_wait_length, time_wait_reuse,
 };
 pub use types::{
-    AcceptError, CpuTime, EndCause, FileLimit, FinAck, TcpInfo, TcpState, TimeWaitReuse,
+    AcceptError, ConntrackUse, CpuTime, EndCause, FileLimit, FinAck, TcpInfo, TcpState,
+    TimeWaitReuse,
 };
 
 /// Says that we have nothing more to send: a FIN follows what is queued, and we can still receive.

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use crate::imp;
-use crate::types::{CpuTime, FileLimit, TimeWaitReuse};
+use crate::types::{ConntrackUse, CpuTime, FileLimit, TimeWaitReuse};
 
 /// The process's limit on open files.
 ///
@@ -49,6 +50,17 @@ pub fn local_port_range() -> Option<RangeInclusive<u16>> {
     imp::local_port_range()
 }
 
+/// How many ports of [`local_port_range`] the system never chooses by itself.
+///
+/// Linux: `/proc/sys/net/ipv4/ip_local_reserved_ports`, a list, of which those in the range count.
+///
+/// # Portability
+///
+/// `None` everywhere else.
+pub fn local_reserved_ports() -> Option<u32> {
+    imp::local_reserved_ports()
+}
+
 /// Whether new outgoing connections may take a port that is in TIME-WAIT.
 ///
 /// Linux: `/proc/sys/net/ipv4/tcp_tw_reuse`.
@@ -69,6 +81,70 @@ pub fn time_wait_reuse() -> Option<TimeWaitReuse> {
 /// `None` everywhere else.
 pub fn time_wait_cap() -> Option<u64> {
     imp::time_wait_cap()
+}
+
+/// How many connections are in TIME-WAIT now.
+///
+/// Linux: `tw` of `TCP` in `/proc/net/sockstat`. It counts what [`time_wait_cap`] bounds: IPv4 and
+/// IPv6, all programs of the process's network namespace, and also what waits in FIN-WAIT-2 after
+/// its socket was closed.
+///
+/// # Portability
+///
+/// `None` everywhere else.
+pub fn time_wait_count() -> Option<u64> {
+    imp::time_wait_count()
+}
+
+/// How long a connection stays in TIME-WAIT.
+///
+/// Linux: 60 s, a constant of the kernel (TCP_TIMEWAIT_LEN) that no setting changes. RFC 9293
+/// section 3.6.1 asks for two maximum segment lifetimes, which it takes to be two minutes each.
+///
+/// # Portability
+///
+/// `None` everywhere else, where it is a setting.
+pub fn time_wait_length() -> Option<Duration> {
+    imp::time_wait_length()
+}
+
+/// How long a connection whose socket was closed waits in FIN-WAIT-2 for the peer's FIN.
+///
+/// Linux: `/proc/sys/net/ipv4/tcp_fin_timeout`. Not TIME-WAIT, which it is often taken for, and
+/// not FIN-WAIT-2 of a socket that is still open, which has no bound.
+///
+/// # Portability
+///
+/// `None` everywhere else.
+pub fn fin_timeout() -> Option<Duration> {
+    imp::fin_timeout()
+}
+
+/// How many closed sockets may still have a connection to end; more are reset.
+///
+/// Linux: `/proc/sys/net/ipv4/tcp_max_orphans`, for the whole machine. What is in TIME-WAIT, or
+/// waits in FIN-WAIT-2 for no longer than TIME-WAIT would last, is not counted against it.
+///
+/// # Portability
+///
+/// `None` everywhere else, and in any network namespace but the first (as in a container), where
+/// Linux does not show it.
+pub fn orphan_cap() -> Option<u64> {
+    imp::orphan_cap()
+}
+
+/// How many connections the firewall keeps track of, and how many it can.
+///
+/// Linux: `/proc/sys/net/netfilter/nf_conntrack_count`, of the process's network namespace, and
+/// `nf_conntrack_max`. A connection is one entry even if both ends are here, and keeps it for a
+/// while after it is over: 2 minutes after two FINs, 10 s after an RST, by default. A namespace
+/// that the connections pass through later has a table of its own, which is not seen from here.
+///
+/// # Portability
+///
+/// `None` everywhere else, and where the module nf_conntrack is not loaded.
+pub fn conntrack_use() -> Option<ConntrackUse> {
+    imp::conntrack_use()
 }
 
 /// What the system cuts the backlog of [`listen`](crate::listen) to.

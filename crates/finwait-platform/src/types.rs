@@ -101,6 +101,15 @@ pub enum TimeWaitReuse {
     LoopbackOnly,
 }
 
+/// How full the firewall's table of connections is; see [`conntrack_use`](crate::conntrack_use).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConntrackUse {
+    /// Entries now. 0 usually means that no rule asks for connections to be tracked.
+    pub used: u64,
+    /// The most there may be: segments of one more are dropped. [`u64::MAX`] if there is no bound.
+    pub cap: u64,
+}
+
 /// CPU time that the process has used so far, all threads together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CpuTime {

@@ -2,13 +2,20 @@
 
 #[path = "plain.rs"]
 mod plain;
+// What there is of them is in the registry and netsh; none is read yet.
+#[path = "no_settings.rs"]
+mod settings;
 
 use std::io;
-use std::ops::RangeInclusive;
 use std::os::windows::io::AsRawSocket;
 use std::time::Duration;
 
 pub(crate) use plain::{connect_from, discard};
+pub(crate) use settings::{
+    conntrack_use, fin_timeout, kernel_release, listen_backlog_cap, local_port_range,
+    local_reserved_ports, orphan_cap, time_wait_cap, time_wait_count, time_wait_length,
+    time_wait_reuse,
+};
 use socket2::Socket;
 use windows_sys::Win32::Foundation::FILETIME;
 use windows_sys::Win32::Networking::WinSock::{
@@ -18,7 +25,7 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetProcessTimes};
 
 use crate::errors::ErrorTable;
 pub(crate) use crate::portable::{arm_abort, half_close, listen, take_error};
-use crate::types::{CpuTime, FileLimit, FinAck, TcpInfo, TimeWaitReuse};
+use crate::types::{CpuTime, FileLimit, FinAck, TcpInfo};
 
 pub(crate) const ERRORS: ErrorTable = crate::errors::windows::TABLE;
 
@@ -61,26 +68,6 @@ pub(crate) fn open_file_limit() -> io::Result<Option<FileLimit>> {
 
 pub(crate) fn raise_open_file_limit(_: u64) -> io::Result<Option<FileLimit>> {
     Ok(None)
-}
-
-pub(crate) fn local_port_range() -> Option<RangeInclusive<u16>> {
-    None
-}
-
-pub(crate) fn time_wait_reuse() -> Option<TimeWaitReuse> {
-    None
-}
-
-pub(crate) fn time_wait_cap() -> Option<u64> {
-    None
-}
-
-pub(crate) fn listen_backlog_cap() -> Option<u64> {
-    None
-}
-
-pub(crate) fn kernel_release() -> Option<String> {
-    None
 }
 
 pub(crate) fn process_cpu_time() -> Option<CpuTime> {

@@ -1,5 +1,6 @@
 //! `finwait load`: many connections, one verdict each.
 
+mod preflight;
 mod prepare;
 mod size;
 

@@ -9,21 +9,28 @@ mod info;
 mod own;
 #[path = "../plain.rs"]
 mod plain;
+// They exist as sysctl(3) names that differ by system; none is read yet.
+#[path = "../no_settings.rs"]
+mod settings;
 #[path = "../unix/mod.rs"]
 mod unix;
 
 use std::io;
-use std::ops::RangeInclusive;
 
 pub(crate) use info::{fin_acked, tcp_info};
 pub(crate) use own::unacknowledged;
 pub(crate) use plain::{connect_from, discard};
+pub(crate) use settings::{
+    conntrack_use, fin_timeout, kernel_release, listen_backlog_cap, local_port_range,
+    local_reserved_ports, orphan_cap, time_wait_cap, time_wait_count, time_wait_length,
+    time_wait_reuse,
+};
 use socket2::Socket;
 pub(crate) use unix::{SocketLibrary, process_cpu_time};
 
 use crate::errors::ErrorTable;
 pub(crate) use crate::portable::{arm_abort, half_close, listen, take_error};
-use crate::types::{FileLimit, TimeWaitReuse};
+use crate::types::FileLimit;
 
 pub(crate) const ERRORS: ErrorTable = errors::TABLE;
 
@@ -51,26 +58,4 @@ pub(crate) fn raise_open_file_limit(want: u64) -> io::Result<Option<FileLimit>> 
         }
         result => result.map(Some),
     }
-}
-
-// The settings below exist as sysctl(3) names that differ by system; none is read yet.
-
-pub(crate) fn local_port_range() -> Option<RangeInclusive<u16>> {
-    None
-}
-
-pub(crate) fn time_wait_reuse() -> Option<TimeWaitReuse> {
-    None
-}
-
-pub(crate) fn time_wait_cap() -> Option<u64> {
-    None
-}
-
-pub(crate) fn listen_backlog_cap() -> Option<u64> {
-    None
-}
-
-pub(crate) fn kernel_release() -> Option<String> {
-    None
 }

@@ -8,5 +8,7 @@ mod errors;
 mod filtered;
 mod fin;
 mod queues;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod reserved;
 mod support;
 mod system;

@@ -4,11 +4,13 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use finwait_platform::{
-    CpuTime, FileLimit, SocketLibrary, kernel_release, listen_backlog_cap, local_port_range,
-    open_file_limit, process_cpu_time, raise_open_file_limit, time_wait_cap, time_wait_reuse,
+    CpuTime, FileLimit, SocketLibrary, conntrack_use, fin_timeout, kernel_release,
+    listen_backlog_cap, local_port_range, local_reserved_ports, open_file_limit, orphan_cap,
+    process_cpu_time, raise_open_file_limit, time_wait_cap, time_wait_count, time_wait_length,
+    time_wait_reuse,
 };
 
-use crate::support::{BSD, LINUX, WINDOWS, told, until};
+use crate::support::{BSD, LINUX, WINDOWS, pair, told, until};
 
 /// One test, for the limit is the process's.
 #[test]
@@ -47,15 +49,47 @@ fn the_kernels_settings_are_those_of_proc_sys() {
         assert!(*ports.start() > 0 && ports.start() < ports.end());
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         assert!(ports.contains(&socket.local_addr().unwrap().port()));
+        let reserved = told("local_reserved_ports", LINUX, local_reserved_ports()).unwrap();
+        assert!((reserved as usize) < ports.len());
+    } else {
+        told("local_reserved_ports", LINUX, local_reserved_ports());
     }
     told("time_wait_reuse", LINUX, time_wait_reuse());
     told("time_wait_cap", LINUX, time_wait_cap());
+    if let Some(length) = told("time_wait_length", LINUX, time_wait_length()) {
+        assert_eq!(length, Duration::from_secs(60));
+    }
+    told("fin_timeout", LINUX, fin_timeout());
     if let Some(cap) = told("listen_backlog_cap", LINUX, listen_backlog_cap()) {
         assert!(cap > 0);
     }
     if let Some(release) = told("kernel_release", LINUX, kernel_release()) {
         assert!(release.starts_with(|c: char| c.is_ascii_digit()));
         assert_eq!(release, release.trim());
+    }
+}
+
+/// A container, or a kernel without the module, has none of these two even on Linux.
+#[test]
+fn what_is_not_everywhere_on_linux_is_nowhere_else() {
+    match orphan_cap() {
+        Some(cap) => assert!(LINUX && cap > 0),
+        None => println!("orphan_cap: cannot be told here"),
+    }
+    match conntrack_use() {
+        Some(table) => assert!(LINUX && table.cap > 0),
+        None => println!("conntrack_use: cannot be told here"),
+    }
+}
+
+#[test]
+fn a_connection_that_is_over_is_counted_in_time_wait() {
+    let (ours, theirs) = pair();
+    drop(ours);
+    drop(theirs);
+    if told("time_wait_count", LINUX, time_wait_count()).is_some() && time_wait_cap() != Some(0) {
+        // Whoever was first has it for a minute.
+        until("TIME-WAIT", || time_wait_count().filter(|&count| count > 0));
     }
 }
 
