@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::limited::limits_met;
 use crate::observe::Observer;
 use crate::plan::{Mode, Plan};
-use crate::schedule::{Numbers, part, strided};
+use crate::schedule::{Numbers, strided};
 use crate::shapes::Waves;
 use crate::tally::Tally;
 use crate::worker::{Share, Worker};
@@ -156,10 +156,12 @@ fn check(plan: &Plan) -> io::Result<()> {
 /// Worker `i` of `n` takes its part of everything; the parts add up to this process's share.
 fn share(plan: &Plan, at_once: usize, i: usize, n: usize) -> Share {
     let (worker, workers) = (i as u64, n as u64);
-    let of_total = |total| strided(plan.segment.share_of_total(total), worker, workers);
+    let of_total = |total| strided(plan.segment.share(total), worker, workers);
+    // Both are shared out in the same way: where there are as many at once as in all, no worker
+    // has more to start than it may have open.
     Share {
         worker: i,
-        connections: part(at_once as u64, worker, workers) as usize,
+        connections: strided(at_once as u64, worker, workers) as usize,
         total: plan.total.map(of_total),
         numbers: Numbers::new(plan.segment, worker, workers),
     }

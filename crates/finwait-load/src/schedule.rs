@@ -20,23 +20,12 @@ impl Segment {
     /// The whole.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
 
-    /// This part's share of so many at once; the shares of all parts add up to the whole.
+    /// This part's share of a whole; the shares of all parts add up to it. Of a number of
+    /// connections it is how many of the numbers below it are this part's.
     #[must_use]
     pub fn share(self, whole: u64) -> u64 {
-        part(whole, self.index, self.of)
+        strided(whole, self.index, self.of)
     }
-
-    /// How many of the connections 0 to `total` - 1 are this part's.
-    #[must_use]
-    pub fn share_of_total(self, total: u64) -> u64 {
-        strided(total, self.index, self.of)
-    }
-}
-
-/// Part `i` of `n`; the parts differ by 1 at most and add up to the whole.
-pub(crate) fn part(whole: u64, i: u64, n: u64) -> u64 {
-    let upto = |k: u64| (u128::from(whole) * u128::from(k) / u128::from(n.max(1))) as u64;
-    upto(i + 1) - upto(i)
 }
 
 /// How many of the numbers below `total` have remainder `i` by `n`.
@@ -114,7 +103,6 @@ mod tests {
     fn parts_add_up_to_the_whole() {
         for whole in [0, 1, 7, 100, 1_001] {
             for n in 1..8 {
-                assert_eq!((0..n).map(|i| part(whole, i, n)).sum::<u64>(), whole);
                 assert_eq!((0..n).map(|i| strided(whole, i, n)).sum::<u64>(), whole);
             }
         }
@@ -127,7 +115,7 @@ mod tests {
         // The parts need not have the same number of workers.
         for (index, workers) in [(0, 1), (1, 4), (2, 3)] {
             let segment = Segment { index, of: 3 };
-            let share = segment.share_of_total(total);
+            let share = segment.share(total);
             for worker in 0..workers {
                 let numbers = Numbers::new(segment, worker, workers);
                 all.extend((0..strided(share, worker, workers)).map(|k| numbers.nth(k)));

@@ -40,10 +40,14 @@ fn ports_that_run_out_are_counted_explained_and_exit_code_4() {
     let count = |verdict: &str| json["verdicts"][verdict].as_u64().unwrap_or(0);
     // The server has one of the eight, or shares it with a connection.
     assert!((7..=8).contains(&count("graceful")), "{json:#}");
-    assert_eq!(count("graceful") + count("local-error"), 20, "{json:#}");
+    assert_eq!(
+        count("graceful") + count("generator-limited"),
+        20,
+        "{json:#}"
+    );
     assert_eq!(
         json["endings"]["local-error"],
-        count("local-error"),
+        count("generator-limited"),
         "{json:#}"
     );
     assert_eq!(json["generator"]["limited"], true, "{json:#}");
