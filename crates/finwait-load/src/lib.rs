@@ -44,6 +44,7 @@ mod plan;
 mod reception;
 mod record;
 mod request;
+mod result;
 mod run;
 mod schedule;
 mod shapes;
@@ -58,6 +59,9 @@ pub use phases::Phases;
 pub use plan::{Drip, Mode, Plan, default_limits};
 pub use reception::Expect;
 pub use record::{ErrorKey, Phase, Record, Times};
+pub use result::{
+    Config, Environment, Generator, MergeError, ReadError, RunResult, SCHEMA, Segments,
+};
 pub use run::{Outcome, run, run_observed};
 pub use schedule::Segment;
 pub use tally::{Late, Tally, Windows};

@@ -42,6 +42,11 @@ impl Phases {
             .saturating_record(micros.clamp(1, Self::HIGHEST_US));
     }
 
+    /// Takes the times of one phase and ending, which must have the bounds that all have.
+    pub(crate) fn put(&mut self, phase: Phase, ending: Ending, times: Histogram<u64>) {
+        *self.cell(phase, ending) = times;
+    }
+
     fn cell(&mut self, phase: Phase, ending: Ending) -> &mut Histogram<u64> {
         if self.cells.is_empty() {
             self.cells.resize(CELLS, None);

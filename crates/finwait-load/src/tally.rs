@@ -162,6 +162,34 @@ impl Tally {
         self.late.add(&other.late);
     }
 
+    /// Whether a sum would not fit, which only numbers that nobody counted can come to.
+    pub(crate) fn would_overflow(&self, other: &Self) -> bool {
+        let fits = |a: u64, b: u64| a.checked_add(b).is_some_and(|sum| sum <= u64::MAX / 4);
+        let (a, b) = (self, other);
+        let errors = |tally: &Self| {
+            tally
+                .errors
+                .values()
+                .fold(0, |a: u64, &b| a.saturating_add(b))
+        };
+        let times = |tally: &Self| {
+            let counts = tally.phases.iter().map(|(.., times)| times.len());
+            counts.fold(0, u64::saturating_add)
+        };
+        !(fits(a.started, b.started)
+            && fits(a.responses, b.responses)
+            && fits(a.sent_bytes, b.sent_bytes)
+            && fits(a.received_bytes, b.received_bytes)
+            && fits(a.discarded_bytes, b.discarded_bytes)
+            && fits(a.torn_down, b.torn_down)
+            && fits(a.late.starts, b.late.starts)
+            && fits(a.late.starts_for_room, b.late.starts_for_room)
+            && fits(a.late.unstarted, b.late.unstarted)
+            && fits(a.late.closes, b.late.closes)
+            && fits(errors(a), errors(b))
+            && fits(times(a), times(b)))
+    }
+
     /// Forgets all counts and keeps the histograms' memory.
     pub(crate) fn clear(&mut self) {
         let mut phases = std::mem::take(&mut self.phases);
