@@ -164,6 +164,14 @@ pub(crate) fn mixed(x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
+/// Whether connection `id` is in a sample of this share (0 to 1) of all; the same connections for
+/// the same seed, in whichever part of a run they are.
+#[must_use]
+pub fn is_sampled(seed: u64, id: u64, share: f64) -> bool {
+    let place = mixed(seed ^ mixed(id.wrapping_add(1))) >> 11;
+    (place as f64) < share * (1_u64 << 53) as f64
+}
+
 /// A bijection of `0..length`, chosen by `key`: a Feistel network over the next power of four,
 /// walked until it lands inside. At most three steps on average, and nothing is kept between calls.
 fn permuted(position: u64, length: u64, key: u64) -> u64 {
@@ -249,6 +257,13 @@ mod tests {
             seen.sort_unstable();
             assert_eq!(seen, (0..length).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_sample_has_its_share() {
+        let sampled = |share| (0..10_000).filter(|&id| is_sampled(5, id, share)).count();
+        assert_eq!((sampled(0.0), sampled(1.0)), (0, 10_000));
+        assert!((900..1_100).contains(&sampled(0.1)), "{}", sampled(0.1));
     }
 
     #[test]

@@ -222,7 +222,8 @@ impl Worker<'_> {
                 .error
                 .map(|error| ErrorKey::of("close", error.raw_os_error(), error.kind())),
             acked: acked_of(&exchange, report),
-            at: handed + report.total(),
+            // A report is exact to the microsecond, and so a little behind our own clock.
+            at: (handed + report.total()).max(exchange.last_byte_at.unwrap_or(handed)),
         };
         let mut times = self.times_of(&exchange, &end);
         // One that the end of the run cut has no times of its own to tell.

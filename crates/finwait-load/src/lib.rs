@@ -49,10 +49,11 @@ mod run;
 mod schedule;
 mod shapes;
 mod tally;
+mod threshold;
 mod verdict;
 mod worker;
 
-pub use close::{CloseMix, CloseMode, MixError};
+pub use close::{CloseMix, CloseMode, MixError, is_sampled};
 pub use control::{Control, Live};
 pub use observe::Observer;
 pub use phases::Phases;
@@ -65,4 +66,5 @@ pub use result::{
 pub use run::{Outcome, run, run_observed};
 pub use schedule::Segment;
 pub use tally::{Late, Tally, Windows};
+pub use threshold::{Judgement, Threshold, ThresholdError};
 pub use verdict::{Ending, Progress, Verdict};

@@ -102,6 +102,13 @@ impl Plan {
         (self.request.len() as u64).saturating_add(earlier * self.earlier().len() as u64)
     }
 
+    /// How many workers a run of this plan has: no more than connections at once.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        let at_once = self.segment.share(self.connections as u64) as usize;
+        self.threads.clamp(1, at_once.max(1))
+    }
+
     /// A request before the last.
     pub(crate) fn earlier(&self) -> &Arc<[u8]> {
         self.earlier_request.as_ref().unwrap_or(&self.request)

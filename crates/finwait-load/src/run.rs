@@ -81,7 +81,7 @@ pub fn run_observed(
 ) -> io::Result<Outcome> {
     check(plan)?;
     let at_once = plan.segment.share(plan.connections as u64) as usize;
-    let threads = plan.threads.clamp(1, at_once.max(1));
+    let threads = plan.workers();
     let mut workers = (0..threads)
         .map(|i| Worker::new(plan, control, observer, share(plan, at_once, i, threads)))
         .collect::<io::Result<Vec<_>>>()?;

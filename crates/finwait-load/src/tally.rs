@@ -211,6 +211,9 @@ impl Windows {
         if self.0.len() <= wave {
             self.0.resize(wave + 1, None);
         }
+        // To the microsecond, as everything in a result is.
+        let whole = |time: Duration| Duration::from_micros(time.as_micros() as u64);
+        let (first, last) = (whole(first), whole(last));
         let window = &mut self.0[wave];
         *window = Some(window.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
     }

@@ -5,17 +5,24 @@
 
 mod endpoint;
 mod load;
+mod merge;
+mod segment;
 mod send;
 mod serve;
+mod sources;
+mod start_at;
 mod units;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 pub(crate) use endpoint::{Endpoint, Family};
+pub(crate) use start_at::StartAt;
 
 use crate::exit::Failure;
-use crate::{load as load_command, send as send_command, serve as serve_command};
+use crate::{
+    load as load_command, merge as merge_command, send as send_command, serve as serve_command,
+};
 
 /// Closes TCP connections without losing the last byte, and shows whether a server does.
 #[derive(Debug, Parser)]
@@ -33,6 +40,7 @@ enum TypedCommand {
     Load(Box<load::LoadArgs>),
     Serve(serve::ServeArgs),
     Send(send::SendArgs),
+    Merge(merge::MergeArgs),
 }
 
 const AFTER_HELP: &str = "\
@@ -60,6 +68,7 @@ pub(crate) enum Job {
     Load(Box<load_command::Job>),
     Serve(serve_command::Job),
     Send(send_command::Job),
+    Merge(merge_command::Job),
     /// Text that was asked for: the help, the version.
     Show(clap::Error),
 }
@@ -79,6 +88,7 @@ pub(crate) fn parse() -> Result<Command, Failure> {
     let job = match typed.command {
         TypedCommand::Load(args) => Job::Load(Box::new(args.meaning()?)),
         TypedCommand::Serve(args) => Job::Serve(args.meaning()),
+        TypedCommand::Merge(args) => Job::Merge(args.meaning()),
         TypedCommand::Send(args) => Job::Send(args.meaning(typed.verbose > 0)),
     };
     Ok(Command {

@@ -33,6 +33,8 @@ pub(crate) enum Exit {
     Internal = 70,
     /// Results could not be written (EX_IOERR).
     ResultsLost = 74,
+    /// A `--fail-if` or `--abort-if` was true (as k6 has it).
+    ThresholdFailed = 99,
     Interrupted = 130,
 }
 

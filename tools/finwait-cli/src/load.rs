@@ -1,26 +1,38 @@
 //! `finwait load`: many connections, one verdict each.
 
+mod follow;
 mod preflight;
 mod prepare;
+mod sinks;
 mod size;
+mod view;
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use finwait::Limits;
-use finwait_load::{CloseMix, Control, Expect, Mode, Outcome};
+use finwait_load::{
+    CloseMix, Config, Control, Drip, Environment, Expect, Generator, Mode, Outcome, RunResult,
+    Segment, Threshold,
+};
 use finwait_peer::Behaviour;
+use finwait_platform as platform;
 
-use crate::args::{Endpoint, Family};
+pub(crate) use sinks::Files;
+
+use crate::args::{Endpoint, Family, StartAt};
 use crate::exit::{Exit, Failure};
-use crate::output::{self, Json, Table};
-use crate::{interrupt, note, progress};
+use crate::output::{self, Table};
+use crate::serve::cpus;
+use crate::{interrupt, judge, note};
+use follow::{Follow, Followed, Relay};
 use prepare::Prepared;
-use progress::Watched;
+use sinks::Sinks;
+use view::View;
 
 /// What `load` is to do.
 #[derive(Debug)]
@@ -32,16 +44,29 @@ pub(crate) struct Job {
     pub(crate) connections: Option<usize>,
     pub(crate) total: Option<u64>,
     pub(crate) duration: Option<Duration>,
+    pub(crate) ramp: Duration,
+    pub(crate) hold: Duration,
     pub(crate) threads: Option<usize>,
     pub(crate) request: Request,
+    pub(crate) requests: u32,
     pub(crate) expect: Expect,
+    pub(crate) drip: Option<Drip>,
+    pub(crate) read_rate: Option<u64>,
     pub(crate) close: CloseMix,
+    pub(crate) close_rate: Option<f64>,
+    pub(crate) seed: u64,
+    pub(crate) segment: Segment,
+    pub(crate) start_at: Option<StartAt>,
     pub(crate) sources: Vec<IpAddr>,
     pub(crate) connect_timeout: Duration,
     pub(crate) limits: Limits,
     pub(crate) stop_within: Duration,
     pub(crate) json: bool,
     pub(crate) quiet: bool,
+    pub(crate) force: bool,
+    pub(crate) files: Files,
+    pub(crate) fail_if: Vec<Threshold>,
+    pub(crate) abort_if: Vec<Threshold>,
 }
 
 /// Whom to load.
@@ -56,29 +81,24 @@ pub(crate) enum Target {
 #[derive(Debug)]
 pub(crate) enum Request {
     Bytes(Arc<[u8]>),
-    /// An HTTP GET; its Host is known when the target is.
-    Get {
+    /// An HTTP request; its Host is known when the target is.
+    Http {
+        method: &'static str,
         path: String,
     },
 }
 
-/// A run and its results, for those who print them.
-#[derive(Debug)]
-pub(crate) struct Results<'a> {
-    pub(crate) job: &'a Job,
-    pub(crate) prepared: &'a Prepared,
-    pub(crate) outcome: &'a Outcome,
-}
-
 pub(crate) fn run(job: &Job) -> anyhow::Result<Exit> {
     let mut prepared = prepare::prepare(job)?;
+    let sinks = Sinks::create(&job.files, job.seed)?;
     let control = Arc::new(Control::new());
     let interrupted = Arc::clone(&control);
     interrupt::on_first(move || interrupted.stop())?;
     for line in &prepared.notes {
         note::say(line);
     }
-    let (outcome, watched) = watched_run(job, &prepared, &control);
+    wait_for_start(job, &control)?;
+    let (outcome, followed) = followed_run(job, &prepared, &control, sinks);
     let outcome = outcome.context("the generator failed")?;
     if let Some(server) = prepared.server.take() {
         // Every connection of ours is over by now; what is not will not end by itself.
@@ -92,94 +112,148 @@ pub(crate) fn run(job: &Job) -> anyhow::Result<Exit> {
         );
         return Err(Failure::new(Exit::Internal, message).into());
     }
-    if watched == Watched::NobodyAccepts && tally.tested_anything() {
-        note::say("stopped before its time: no connection was established in the first second");
-    }
-    let interrupted = outcome.stopped && watched == Watched::Accepted;
-    let results = Results {
-        job,
-        prepared: &prepared,
-        outcome: &outcome,
-    };
-    finish(&results, interrupted)
+    finish(job, &prepared, &outcome, &followed)
 }
 
-/// Runs the plan, with the progress beside it.
-fn watched_run(
+/// Waits for the common start, or for somebody who does not want to wait any more.
+fn wait_for_start(job: &Job, control: &Control) -> Result<(), Failure> {
+    let Some(start_at) = &job.start_at else {
+        return Ok(());
+    };
+    let wait = start_at
+        .wait(SystemTime::now())
+        .map_err(|why| Failure::usage(format!("--start-at: {why}")))?;
+    let end = std::time::Instant::now() + wait;
+    while !control.is_stopped() {
+        let left = end.saturating_duration_since(std::time::Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        thread::park_timeout(left.min(Duration::from_millis(50)));
+    }
+    Ok(())
+}
+
+/// Runs the plan, and follows it on a thread of its own.
+fn followed_run(
     job: &Job,
     prepared: &Prepared,
     control: &Control,
-) -> (io::Result<Outcome>, Watched) {
-    let (done, is_done) = mpsc::channel();
-    let show = !job.quiet && progress::is_wanted();
+    sinks: Sinks,
+) -> (io::Result<Outcome>, Followed) {
+    let view = (!job.quiet).then(View::new);
+    let seconds = view.is_some() || job.files.hdr.is_some() || !job.abort_if.is_empty();
+    let (relay, messages) = Relay::new(job.files.log.is_some(), seconds);
+    let follow = Follow {
+        control,
+        workers: prepared.plan.workers(),
+        sinks,
+        view,
+        abort_if: &job.abort_if,
+    };
     thread::scope(|scope| {
-        let watching = scope.spawn(move || progress::watch(control, show, &is_done));
-        let outcome = finwait_load::run(&prepared.plan, control);
-        drop(done);
-        // A progress that fails says nothing about the run.
-        (outcome, watching.join().unwrap_or(Watched::Accepted))
+        let following = scope.spawn(move || follow::follow(follow, &messages));
+        let outcome = finwait_load::run_observed(&prepared.plan, control, &relay);
+        drop(relay);
+        let followed = following
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (outcome, followed)
     })
 }
 
 /// Prints the results, and says what they are worth.
-fn finish(results: &Results<'_>, interrupted: bool) -> anyhow::Result<Exit> {
-    let Results { job, outcome, .. } = results;
-    let exit = match outcome {
-        _ if interrupted => Exit::Interrupted,
-        _ if !outcome.limited.is_empty() => Exit::GeneratorLimited,
-        _ if !outcome.tally.tested_anything() => Exit::NothingTested,
-        _ => Exit::Ok,
-    };
+fn finish(
+    job: &Job,
+    prepared: &Prepared,
+    outcome: &Outcome,
+    followed: &Followed,
+) -> anyhow::Result<Exit> {
+    let result = result_of(job, prepared, outcome, followed);
+    let tested = result.tally.tested_anything();
     if job.json {
-        output::show(&Json::new(results).to_text()?)?;
-    } else if exit != Exit::NothingTested {
-        output::show(&Table::new(results).to_text())?;
+        output::show(&result.to_json())?;
+    } else if tested {
+        output::show(&Table::new(&result).to_text())?;
     }
-    match exit {
-        Exit::NothingTested => note::say(nothing_tested(results)),
-        Exit::GeneratorLimited => {
-            for reason in &outcome.limited {
-                note::say(format_args!(
-                    "the generator was the limit, so the result is invalid: {reason}"
-                ));
-            }
-        }
-        _ => {}
+    if followed.nobody_accepts && tested {
+        note::say("stopped before its time: no connection was established in the first second");
     }
-    if let (Some(choice), false) = (&results.prepared.choice, exit == Exit::NothingTested) {
+    for lost in &followed.lost {
+        note::say(lost);
+    }
+    if !tested && result.generator.reasons.is_empty() {
+        note::say(nothing_tested(job, prepared, &result));
+    }
+    judge::say_limits(&result);
+    if let (Some(choice), true) = (&prepared.choice, tested) {
         note::say(choice);
     }
-    Ok(exit)
+    if let Some(aborted) = &followed.aborted {
+        note::say(format_args!("--abort-if {aborted}; the run was stopped"));
+    }
+    let failed = if job.segment == Segment::WHOLE {
+        judge::thresholds(&job.fail_if, &result)
+    } else {
+        if !job.fail_if.is_empty() {
+            note::say("--fail-if is judged by 'finwait merge', on the results of all parts");
+        }
+        false
+    };
+    Ok(match () {
+        () if result.interrupted => Exit::Interrupted,
+        () if !followed.lost.is_empty() => Exit::ResultsLost,
+        () if !result.generator.reasons.is_empty() => Exit::GeneratorLimited,
+        () if !tested => Exit::NothingTested,
+        () if failed || followed.aborted.is_some() => Exit::ThresholdFailed,
+        () => Exit::Ok,
+    })
 }
 
-fn nothing_tested(results: &Results<'_>) -> String {
-    let tally = &results.outcome.tally;
+fn result_of(job: &Job, prepared: &Prepared, outcome: &Outcome, followed: &Followed) -> RunResult {
+    let fail_if = job.fail_if.iter().map(Threshold::to_string).collect();
+    let config = Config::new(&prepared.plan, prepared.name.clone(), fail_if);
+    let generator = Generator {
+        nofile: prepared.nofile,
+        embedded_server: prepared.embedded,
+        ..Generator::default()
+    };
+    let environment = Environment {
+        os: [std::env::consts::OS.to_owned()].into(),
+        kernel: platform::kernel_release().into_iter().collect(),
+        cpus: cpus() as u64,
+        finwait: [env!("CARGO_PKG_VERSION").to_owned()].into(),
+    };
+    let mut result = RunResult::new(&prepared.plan, config, outcome, generator, environment);
+    // Stopped by ourselves is not interrupted.
+    result.interrupted &= !followed.nobody_accepts && followed.aborted.is_none();
+    result
+}
+
+fn nothing_tested(job: &Job, prepared: &Prepared, result: &RunResult) -> String {
+    let tally = &result.tally;
     let worst = tally.errors.iter().max_by_key(|(_, count)| **count);
-    let (why, kind) = match worst {
-        Some((key, _)) => {
-            let error = key.code.map(io::Error::from_raw_os_error);
-            (key.describe(), error.map(|error| error.kind()))
-        }
+    let (why, code) = match worst {
+        Some((error, _)) => (error.describe(), Some(error.code)),
         None => ("no connection was started".to_owned(), None),
     };
+    let kind = code.map(|code| match code {
+        Some(code) => io::Error::from_raw_os_error(code).kind(),
+        // Our own clock has no number of the OS.
+        None => io::ErrorKind::TimedOut,
+    });
     let mend = match kind {
         Some(io::ErrorKind::ConnectionRefused) => "; start the server, or check the port",
-        Some(io::ErrorKind::InvalidInput) if !results.job.sources.is_empty() => {
+        Some(io::ErrorKind::InvalidInput) if !job.sources.is_empty() => {
             "; --source-ip may have no route to it"
         }
-        // Our own clock has no number of the OS.
-        None | Some(io::ErrorKind::TimedOut) if tally.started > 0 => {
-            "; is it reachable? see --connect-timeout"
-        }
+        Some(io::ErrorKind::TimedOut) => "; is it reachable? see --connect-timeout",
         _ => "",
     };
-    let choice = results
-        .prepared
-        .choice
-        .as_ref()
-        .map_or(String::new(), |choice| format!("; {choice}"));
+    let choice = prepared.choice.as_ref();
+    let choice = choice.map_or(String::new(), |choice| format!("; {choice}"));
     format!(
         "{}: nothing was tested: of {} connections none was established: {why}{mend}{choice}",
-        results.prepared.name, tally.started
+        prepared.name, tally.started
     )
 }

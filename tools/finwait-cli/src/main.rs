@@ -1,12 +1,13 @@
-//! The command `finwait`: load, serve and send.
+//! The command `finwait`: load, serve, send and merge.
 
 mod args;
 mod exit;
 mod interrupt;
+mod judge;
 mod load;
+mod merge;
 mod note;
 mod output;
-mod progress;
 mod send;
 mod serve;
 mod watch;
@@ -35,6 +36,7 @@ fn run() -> anyhow::Result<Exit> {
         Job::Load(job) => load::run(&job),
         Job::Serve(job) => serve::run(job),
         Job::Send(job) => send::run(&job),
+        Job::Merge(job) => merge::run(&job),
         Job::Show(text) if note::may_colour(&std::io::stdout()) => {
             output::show(&text.render().ansi().to_string())
         }

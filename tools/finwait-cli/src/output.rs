@@ -1,12 +1,10 @@
 //! What goes to stdout.
 
-mod json;
 mod table;
 pub(crate) mod units;
 
 use std::io::{self, Write};
 
-pub(crate) use json::Json;
 pub(crate) use table::Table;
 
 use crate::exit::{Exit, Failure};

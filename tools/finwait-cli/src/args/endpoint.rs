@@ -1,17 +1,19 @@
-//! Where to connect or to listen, as typed: `HOST:PORT`.
+//! Where to connect or to listen, as typed: `HOST:PORT`, or for some `HOST:FIRST-LAST`.
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::ops::RangeInclusive;
 
 /// The port of the recipe that this project follows.
 const DEFAULT_PORT: u16 = 27015;
 
-/// A host, by name or address, and a port.
+/// A host, by name or address, and its port, or several that follow each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     host: String,
-    port: u16,
+    /// Never none.
+    ports: RangeInclusive<u16>,
 }
 
 /// Which of a name's addresses are wanted.
@@ -35,25 +37,41 @@ impl Family {
 impl Endpoint {
     /// `HOST:PORT`, `HOST`, `:PORT`, `PORT`, `[V6]:PORT`, `V6`; without a host the loopback.
     pub(crate) fn listening(text: &str) -> Result<Self, String> {
-        Self::parse(text, DEFAULT_PORT)
+        Self::parse(text, DEFAULT_PORT)?.with_one_port()
     }
 
     /// The same for connecting, which port 0 cannot mean.
     pub(crate) fn connecting(text: &str, default_port: Option<u16>) -> Result<Self, String> {
+        Self::connecting_range(text, default_port)?.with_one_port()
+    }
+
+    /// The same, and for PORT also `FIRST-LAST`: one source address has as many connections to
+    /// each port of a server as to one.
+    pub(crate) fn connecting_range(text: &str, default_port: Option<u16>) -> Result<Self, String> {
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(format!("is a URL ('{scheme}'), and HOST:PORT is wanted"));
         }
-        match Self::parse(text, default_port.unwrap_or(DEFAULT_PORT))? {
-            Self { port: 0, .. } => Err("port 0 is no port to connect to".to_owned()),
-            endpoint => Ok(endpoint),
+        let endpoint = Self::parse(text, default_port.unwrap_or(DEFAULT_PORT))?;
+        if *endpoint.ports.start() == 0 {
+            return Err("port 0 is no port to connect to".to_owned());
         }
+        Ok(endpoint)
+    }
+
+    fn with_one_port(self) -> Result<Self, String> {
+        if self.ports.start() != self.ports.end() {
+            return Err(format!(
+                "{self} is a range of ports, and one port is wanted"
+            ));
+        }
+        Ok(self)
     }
 
     fn parse(text: &str, default_port: u16) -> Result<Self, String> {
         let (host, port) = split(text)?;
-        let port = match port {
-            Some(port) => parse_port(port)?,
-            None => default_port,
+        let ports = match port {
+            Some(ports) => parse_ports(ports)?,
+            None => default_port..=default_port,
         };
         let loopback = || Ipv4Addr::LOCALHOST.to_string();
         let host = if host.is_empty() {
@@ -67,14 +85,29 @@ impl Endpoint {
                 host.escape_debug()
             ));
         }
-        Ok(Self { host, port })
+        Ok(Self { host, ports })
     }
 
-    /// Its addresses, in the order of the system's resolver; never none.
+    /// Its ports, of which there is at least one.
+    pub(crate) fn ports(&self) -> RangeInclusive<u16> {
+        self.ports.clone()
+    }
+
+    /// One of its addresses, with each of its ports.
+    pub(crate) fn at_each_port(&self, addr: SocketAddr) -> impl Iterator<Item = SocketAddr> {
+        self.ports.clone().map(move |port| {
+            // Not a new one: that would lose the zone of an IPv6 address.
+            let mut addr = addr;
+            addr.set_port(port);
+            addr
+        })
+    }
+
+    /// Its addresses with its first port, in the order of the system's resolver; never none.
     pub(crate) fn resolve(&self, family: Family) -> io::Result<Vec<SocketAddr>> {
         let mut addrs: Vec<SocketAddr> = Vec::new();
         // A resolver may list an address once for each kind of socket.
-        for addr in (self.host.as_str(), self.port).to_socket_addrs()? {
+        for addr in (self.host.as_str(), *self.ports.start()).to_socket_addrs()? {
             if family.has(&addr) && !addrs.contains(&addr) {
                 addrs.push(addr);
             }
@@ -86,20 +119,37 @@ impl Endpoint {
         Ok(addrs)
     }
 
-    /// For HTTP's Host field: without the port that the scheme implies.
+    /// For HTTP's Host field, at its first port.
     pub(crate) fn http_host(&self) -> String {
-        let text = self.to_string();
-        text.strip_suffix(":80").map_or(text.clone(), str::to_owned)
+        self.http_host_at(*self.ports.start())
+    }
+
+    /// For HTTP's Host field: without the port that the scheme implies.
+    pub(crate) fn http_host_at(&self, port: u16) -> String {
+        let host = self.bracketed_host();
+        match port {
+            80 => host,
+            _ => format!("{host}:{port}"),
+        }
+    }
+
+    fn bracketed_host(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        }
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
+        let (first, last) = (self.ports.start(), self.ports.end());
+        write!(f, "{}:{first}", self.bracketed_host())?;
+        if first != last {
+            write!(f, "-{last}")?;
         }
+        Ok(())
     }
 }
 
@@ -108,7 +158,10 @@ fn split(text: &str) -> Result<(&str, Option<&str>), String> {
     if text.is_empty() {
         return Err("is empty".to_owned());
     }
-    if text.bytes().all(|b| b.is_ascii_digit()) {
+    // A host's name may have digits and hyphens only, but hardly just one of them.
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    if digits(first) && digits(last) {
         return Ok(("", Some(text)));
     }
     if let Some(rest) = text.strip_prefix('[') {
@@ -136,6 +189,18 @@ fn split(text: &str) -> Result<(&str, Option<&str>), String> {
         Some((host, port)) => Ok((host, Some(port))),
         None => Ok((text, None)),
     }
+}
+
+/// `PORT` or `FIRST-LAST`.
+fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let Some((first, last)) = text.split_once('-') else {
+        return parse_port(text).map(|port| port..=port);
+    };
+    let (first, last) = (parse_port(first)?, parse_port(last)?);
+    if first > last {
+        return Err(format!("the ports {first}-{last} run backwards"));
+    }
+    Ok(first..=last)
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {
@@ -195,5 +260,74 @@ mod tests {
         assert!(Endpoint::connecting("https://example.org", None).is_err());
         let endpoint = Endpoint::connecting("example.org", Some(80)).unwrap();
         assert_eq!(endpoint.http_host(), "example.org");
+    }
+
+    fn connecting_range(text: &str) -> String {
+        Endpoint::connecting_range(text, Some(80))
+            .map_or_else(|why| why, |endpoint| endpoint.to_string())
+    }
+
+    #[test]
+    fn a_target_may_have_several_ports() {
+        for (text, same) in [
+            ("host:8000-8003", "host:8000-8003"),
+            ("ho-st:8000-8003", "ho-st:8000-8003"),
+            ("ho-st", "ho-st:80"),
+            ("[::1]:8000-8003", "[::1]:8000-8003"),
+            (":8000-8003", "127.0.0.1:8000-8003"),
+            ("8000-8003", "127.0.0.1:8000-8003"),
+            ("1-65535", "127.0.0.1:1-65535"),
+            ("host:8000-8000", "host:8000"),
+            ("host:8000", "host:8000"),
+            ("10-0-0-1", "10-0-0-1:80"),
+        ] {
+            assert_eq!(connecting_range(text), same);
+        }
+        let endpoint = Endpoint::connecting_range("127.0.0.1:80-82", None).unwrap();
+        assert_eq!(endpoint.ports(), 80..=82);
+        let addrs = endpoint.resolve(Family::Any).unwrap();
+        assert_eq!(addrs, [([127, 0, 0, 1], 80).into()]);
+        let all: Vec<_> = endpoint.at_each_port(addrs[0]).collect();
+        assert_eq!(all, [80, 81, 82].map(|port| ([127, 0, 0, 1], port).into()));
+        assert_eq!(endpoint.http_host(), "127.0.0.1");
+        assert_eq!(endpoint.http_host_at(81), "127.0.0.1:81");
+        let v6 = Endpoint::connecting_range("[::1]:79-80", None).unwrap();
+        assert_eq!(v6.http_host(), "[::1]:79");
+        assert_eq!(v6.http_host_at(80), "[::1]");
+    }
+
+    #[test]
+    fn what_is_no_range_of_ports_is_refused_with_the_reason() {
+        for (text, reason) in [
+            ("host:8003-8000", "8003-8000 run backwards"),
+            ("host:0-5", "port 0"),
+            ("host:0", "port 0"),
+            ("host:80-x", "'x' is not a port"),
+            ("host:80-", "'' is not a port"),
+            ("host:-80", "'' is not a port"),
+            ("host:80-90-100", "'90-100' is not a port"),
+            ("host:80-+90", "'+90' is not a port"),
+            ("host:80-65536", "'65536' is not a port"),
+            ("[::1]:9-8", "run backwards"),
+            ("http://host:80-81", "is a URL"),
+        ] {
+            let why = connecting_range(text);
+            assert!(why.contains(reason), "{text:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn one_port_is_wanted_where_one_is_used() {
+        for why in [
+            Endpoint::connecting("host:8000-8003", None).unwrap_err(),
+            listening("host:8000-8003"),
+        ] {
+            assert_eq!(
+                why,
+                "host:8000-8003 is a range of ports, and one port is wanted"
+            );
+        }
+        assert!(Endpoint::connecting("host:80-80", None).is_ok());
+        assert!(listening(":0-5").contains("one port is wanted"));
     }
 }

@@ -4,10 +4,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use finwait_load::Plan;
+use finwait_load::{CloseMix, CloseMode, Mode, Plan};
 use finwait_peer::{Behaviour, Options, Running, Server};
 use finwait_platform as platform;
 
+use super::preflight::{Facts, Finding, Severity, findings, machine_facts};
 use super::size::{self, Size};
 use super::{Job, Request, Target};
 use crate::args::Endpoint;
@@ -32,6 +33,7 @@ pub(crate) struct Prepared {
 
 pub(super) fn prepare(job: &Job) -> Result<Prepared, Failure> {
     let Threads { load, server } = threads(job);
+    check_segment(job)?;
     let (addrs, sources) = match &job.target {
         Target::Remote(endpoint) => {
             let addrs = addresses(endpoint, job)?;
@@ -51,23 +53,86 @@ pub(super) fn prepare(job: &Job) -> Result<Prepared, Failure> {
             )
         }
     };
-    let size = size::size(job, load + server, sources.len())?;
-    let (target, server) = match &job.target {
-        Target::Remote(_) => (addrs[0], None),
+    let size = size::size(job, load + server, sources.len());
+    let (targets, server) = match &job.target {
+        Target::Remote(endpoint) => (endpoint.at_each_port(addrs[0]).collect(), None),
         Target::Embedded(behaviour) => {
             let running = start(behaviour, server)?;
-            (running.addr(), Some(running))
+            (vec![running.addr()], Some(running))
         }
     };
+    let mut notes = notes(job, &size, targets[0], &sources);
+    let plan = plan(job, targets, &size, load, sources);
+    preflight(job, &plan, &size, &mut notes)?;
     Ok(Prepared {
         embedded: server.is_some(),
         server,
-        name: name_of(job, target),
-        nofile: size.nofile,
-        notes: notes(job, &size, target, &sources),
+        name: name_of(job),
+        nofile: size.raise(),
+        notes,
         choice: choice(job, &addrs),
-        plan: plan(job, target, &size, load, sources),
+        plan,
     })
+}
+
+/// A part of a run in which it would have nothing to do says nothing of anything.
+fn check_segment(job: &Job) -> Result<(), Failure> {
+    let parts = job.segment.of;
+    let too_few = |flag, n: u64| {
+        Failure::usage(format!(
+            "{flag} {n}: is less than the {parts} parts of --segment; raise it"
+        ))
+    };
+    match (job.connections, job.total) {
+        (Some(connections), _) if (connections as u64) < parts => {
+            Err(too_few("-c", connections as u64))
+        }
+        (_, Some(total)) if total < parts => Err(too_few("-n", total)),
+        (None, _) if parts > 1 => Err(Failure::usage(
+            "--segment: what part of how many connections? give -c, the number of all parts together",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Says what will go wrong, and refuses what cannot go right.
+fn preflight(job: &Job, plan: &Plan, size: &Size, notes: &mut Vec<String>) -> Result<(), Failure> {
+    let segment = job.segment;
+    let closes_first = !matches!(job.target, Target::Embedded(Behaviour::Fin));
+    let facts = Facts {
+        connections: segment.share(plan.connections as u64),
+        total: plan.total.map(|total| segment.share(total)),
+        rate: match plan.mode {
+            Mode::OpenLoop { rate } => Some(rate / segment.of as f64),
+            Mode::ClosedLoop | Mode::Storm => None,
+        },
+        duration: plan.duration,
+        storm: plan.mode == Mode::Storm,
+        sources: plan.sources.len().max(1) as u64,
+        targets: plan.targets.len() as u64,
+        loopback: plan.targets[0].ip().is_loopback(),
+        embedded: matches!(job.target, Target::Embedded(_)),
+        threads: plan.workers() as u64,
+        client_closes_first: closes_first,
+        aborts: plan.close == CloseMix::only(CloseMode::Rst)
+            || plan.close == CloseMix::only(CloseMode::Abandon),
+        nofile: size.limit.map(|limit| (size.needed, limit.hard)),
+        ..machine_facts()
+    };
+    let mut refused = Vec::new();
+    for Finding { severity, text } in findings(&facts) {
+        match severity {
+            Severity::Refuse if !job.force => refused.push(text),
+            Severity::Refuse | Severity::Warn => notes.push(text),
+        }
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let all = refused.join("; and ");
+    Err(Failure::usage(format!(
+        "{all}; --force goes on all the same"
+    )))
 }
 
 /// How many threads each side has in this process.
@@ -94,21 +159,41 @@ fn threads(job: &Job) -> Threads {
     }
 }
 
-fn plan(job: &Job, target: SocketAddr, size: &Size, threads: usize, sources: Vec<IpAddr>) -> Plan {
-    let mut plan = Plan::new(target);
+fn plan(
+    job: &Job,
+    targets: Vec<SocketAddr>,
+    size: &Size,
+    threads: usize,
+    sources: Vec<IpAddr>,
+) -> Plan {
+    let mut plan = Plan::new(targets[0]);
+    let connections = size.connections;
     plan.sources = sources;
-    plan.connections = size.connections;
+    plan.connections = connections;
     // A storm that nothing else bounds is one wave.
-    let one_wave = (job.duration.is_none()).then_some(size.connections as u64);
+    let one_wave = (job.duration.is_none()).then_some(connections as u64);
     plan.total = job.total.or(one_wave);
     plan.duration = job.duration;
     plan.mode = job.mode;
-    plan.request = match &job.request {
-        Request::Bytes(bytes) => Arc::clone(bytes),
-        Request::Get { path } => get(path, &host_field(job, target)),
-    };
+    plan.ramp = job.ramp;
+    plan.hold = job.hold;
+    plan.requests = job.requests;
+    match &job.request {
+        Request::Bytes(bytes) => plan.request = Arc::clone(bytes),
+        Request::Http { method, path } => {
+            let host = host_field(job, targets[0]);
+            plan.request = http(method, path, &host, "Connection: close\r\n");
+            plan.earlier_request = Some(http(method, path, &host, ""));
+        }
+    }
+    plan.targets = targets;
     plan.expect = job.expect;
     plan.close = job.close.clone();
+    plan.close_rate = job.close_rate;
+    plan.drip = job.drip;
+    plan.read_rate = job.read_rate;
+    plan.seed = job.seed;
+    plan.segment = job.segment;
     plan.threads = threads;
     plan.connect_timeout = job.connect_timeout;
     plan.limits = job.limits;
@@ -190,54 +275,46 @@ fn start(behaviour: &Behaviour, threads: usize) -> Result<Running, Failure> {
 }
 
 fn notes(job: &Job, size: &Size, target: SocketAddr, sources: &[IpAddr]) -> Vec<String> {
-    let Size {
-        connections,
-        nofile,
-    } = size;
-    let mut notes = Vec::new();
-    if let Target::Embedded(behaviour) = &job.target {
-        let limit = nofile.map_or(String::new(), |limit| format!(", open-file limit {limit}"));
-        let from = match sources {
-            [first, .., last] if job.sources.is_empty() => {
-                format!(", loaded from {first} to {last}")
-            }
-            _ => String::new(),
-        };
-        notes.push(format!(
-            "no TARGET: the reference server ({behaviour}) runs in this process on {target}{from}; \
-             -c {connections} (2 descriptors per connection{limit})"
-        ));
+    let Target::Embedded(behaviour) = &job.target else {
+        return Vec::new();
+    };
+    if job.quiet {
+        return Vec::new();
     }
-    if let Some(range) = platform::local_port_range()
-        && *connections > range.len() * sources.len().max(1)
-    {
-        notes.push(format!(
-            "-c {connections}: there are {} local ports from one source address to one target; \
-             each --source-ip gives as many more",
-            range.len()
-        ));
-    }
-    notes
+    let connections = size.connections;
+    let from = match sources {
+        [first, .., last] if job.sources.is_empty() => format!(", loaded from {first} to {last}"),
+        _ => String::new(),
+    };
+    vec![format!(
+        "no TARGET: the reference server ({behaviour}) runs in this process on {target}{from}; \
+         -c {connections}"
+    )]
 }
 
-fn name_of(job: &Job, target: SocketAddr) -> String {
+/// The same in every part of a run, whatever port an embedded server has.
+fn name_of(job: &Job) -> String {
+    let host = match &job.target {
+        Target::Embedded(behaviour) => format!("embedded:{behaviour}"),
+        Target::Remote(endpoint) => endpoint.to_string(),
+    };
     match &job.request {
-        Request::Get { path } => format!("http://{target}{path}"),
-        Request::Bytes(_) => target.to_string(),
+        Request::Http { path, .. } => format!("http://{host}{path}"),
+        Request::Bytes(_) => host,
     }
 }
 
 fn host_field(job: &Job, target: SocketAddr) -> String {
     match &job.target {
-        Target::Remote(endpoint) => endpoint.http_host(),
+        Target::Remote(endpoint) => endpoint.http_host_at(target.port()),
         Target::Embedded(_) => target.to_string(),
     }
 }
 
-fn get(path: &str, host: &str) -> Arc<[u8]> {
+fn http(method: &str, path: &str, host: &str, last: &str) -> Arc<[u8]> {
     let agent = concat!("finwait/", env!("CARGO_PKG_VERSION"));
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\nAccept: */*\r\n{last}\r\n"
     );
     Arc::from(request.into_bytes())
 }

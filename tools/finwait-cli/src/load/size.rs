@@ -4,14 +4,30 @@ use finwait_load::Mode;
 use finwait_platform as platform;
 
 use super::{Job, Target};
-use crate::exit::Failure;
 
 /// What was decided before the run.
 #[derive(Debug)]
 pub(crate) struct Size {
+    /// Of all parts of the run together.
     pub(crate) connections: usize,
-    /// The limit in force; `None` where there is none, or the OS does not tell.
-    pub(crate) nofile: Option<u64>,
+    /// Open files that this process needs.
+    pub(crate) needed: u64,
+    /// The limit on them; `None` where there is none, or the OS does not tell.
+    pub(crate) limit: Option<platform::FileLimit>,
+}
+
+impl Size {
+    /// Raises the limit to what is needed, as far as it may be; the limit then in force.
+    pub(super) fn raise(&self) -> Option<u64> {
+        let limit = self.limit?;
+        let wanted = self.needed.min(limit.hard);
+        if limit.soft >= wanted {
+            return Some(limit.soft);
+        }
+        // It cannot be refused below the hard limit; if it is, the run tells how far it got.
+        let raised = platform::raise_open_file_limit(wanted).ok().flatten();
+        Some(raised.map_or(limit.soft, |now| now.soft))
+    }
 }
 
 /// Against a server of somebody else's: enough to show something, and not an attack.
@@ -19,17 +35,17 @@ const REMOTE: usize = 100;
 /// Enough to keep a loop busy; more only makes each connection wait for longer.
 const CLOSED_LOOP: usize = 1_000;
 /// Standard streams, listeners, event loops, the resolver's and others' files.
-const RESERVE: u64 = 64;
+const RESERVE: u64 = 24;
 /// An event loop and its waker, on both sides.
 const PER_THREAD: u64 = 4;
 
-/// Chooses or checks the number of connections, and raises the limit to what they need.
-pub(super) fn size(job: &Job, threads: usize, sources: usize) -> Result<Size, Failure> {
+/// Chooses the number of connections, if nobody else has, so that they fit.
+pub(super) fn size(job: &Job, threads: usize, sources: usize) -> Size {
     let embedded = matches!(job.target, Target::Embedded(_));
     // Both ends of an embedded server's connections are in this process.
     let per_connection = if embedded { 2 } else { 1 };
-    let reserve = RESERVE + PER_THREAD * threads as u64;
     let limit = platform::open_file_limit().ok().flatten();
+    let reserve = RESERVE + PER_THREAD * threads as u64;
     // Not above the hard limit, even where we could: somebody has set it.
     let allowed = limit.map_or(u64::MAX, |limit| {
         limit.hard.saturating_sub(reserve) / per_connection
@@ -42,27 +58,12 @@ pub(super) fn size(job: &Job, threads: usize, sources: usize) -> Result<Size, Fa
         Some(connections) => connections.min(total),
         None => default_connections(job, embedded, allowed, total.min(ports(sources))),
     };
-    let wanted = connections as u64;
-    if wanted > allowed {
-        return Err(too_many(wanted, wanted * per_connection + reserve, limit));
-    }
-    let needed = wanted * per_connection + reserve;
-    let soft = limit.map(|limit| limit.soft);
-    let nofile = match limit {
-        Some(limit) if limit.soft < needed => {
-            // It cannot be refused below the hard limit; if it is, the run tells how far it got.
-            platform::raise_open_file_limit(needed)
-                .ok()
-                .flatten()
-                .map(|now| now.soft)
-                .or(soft)
-        }
-        _ => soft,
-    };
-    Ok(Size {
+    let here = job.segment.share(connections as u64);
+    Size {
         connections,
-        nofile,
-    })
+        needed: here.saturating_mul(per_connection).saturating_add(reserve),
+        limit,
+    }
 }
 
 fn default_connections(job: &Job, embedded: bool, allowed: u64, total: usize) -> usize {
@@ -82,12 +83,4 @@ fn default_connections(job: &Job, embedded: bool, allowed: u64, total: usize) ->
 fn ports(sources: usize) -> usize {
     let ports = platform::local_port_range().map_or(usize::MAX, |range| range.len() * 3 / 4);
     ports.saturating_mul(sources.max(1))
-}
-
-fn too_many(connections: u64, needed: u64, limit: Option<platform::FileLimit>) -> Failure {
-    let (soft, hard) = limit.map_or((0, 0), |limit| (limit.soft, limit.hard));
-    Failure::usage(format!(
-        "-c {connections}: needs {needed} open files, and the limit is {hard} (soft {soft}); raise \
-         it with 'ulimit -Hn {needed}' as root and then 'ulimit -n {needed}', or lower -c"
-    ))
 }

@@ -2,19 +2,17 @@
 
 use std::fmt::{self, Write};
 use std::io;
-use std::time::Duration;
 
-use finwait_load::{Mode, Phase, Verdict};
+use finwait_load::{Ending, Phase, RunResult, Verdict};
 use hdrhistogram::Histogram;
 
 use super::units::{bytes, grouped, share, time_us};
-use crate::load::Results;
 use crate::note;
 
 /// The table.
 #[derive(Debug)]
 pub(crate) struct Table<'a> {
-    results: &'a Results<'a>,
+    result: &'a RunResult,
     colour: bool,
 }
 
@@ -22,9 +20,9 @@ pub(crate) struct Table<'a> {
 const LABEL: usize = 14;
 
 impl<'a> Table<'a> {
-    pub(crate) fn new(results: &'a Results<'a>) -> Self {
+    pub(crate) fn new(result: &'a RunResult) -> Self {
         Self {
-            results,
+            result,
             colour: note::may_colour(&io::stdout()),
         }
     }
@@ -47,35 +45,42 @@ impl<'a> Table<'a> {
     }
 
     fn head(&self, f: &mut String) -> fmt::Result {
-        let Results {
-            job,
-            prepared,
-            outcome,
-        } = self.results;
-        let server = if prepared.embedded {
-            " (embedded server)"
-        } else {
-            ""
-        };
-        let mode = match job.mode {
-            Mode::ClosedLoop => "closed loop",
-            Mode::OpenLoop { .. } => "open loop",
-            Mode::Storm => "storm",
-        };
-        let close = job.close.to_string();
-        writeln!(f, "{:LABEL$}{}{server}", "target", prepared.name)?;
-        writeln!(
+        let config = &self.result.config;
+        writeln!(f, "{:LABEL$}{}", "target", config.target)?;
+        write!(
             f,
-            "{:LABEL$}{mode}, {close}, -c {}, {} request, {:.2} s",
+            "{:LABEL$}{}, {}, -c {}, {} request",
             "mode",
-            grouped(prepared.plan.connections as u64),
-            bytes(prepared.plan.request_bytes()),
-            outcome.elapsed.as_secs_f64()
-        )
+            config.mode.replace('-', " "),
+            match config.close.as_str() {
+                "half" => "half-close",
+                "fin" => "close first",
+                "rst" => "abort",
+                other => other,
+            },
+            grouped(config.connections),
+            bytes(config.request_bytes),
+        )?;
+        if config.requests > 1 {
+            write!(f, "s of {} on each", config.requests)?;
+        }
+        if let Some(rate) = config.rate_per_s {
+            write!(f, ", {rate}/s")?;
+        }
+        if let Some(rate) = config.close_rate_per_s {
+            write!(f, ", {rate} closes/s")?;
+        }
+        writeln!(f, ", {:.2} s", self.result.elapsed.as_secs_f64())?;
+        let segments = &self.result.segments;
+        if segments.of > 1 {
+            let (have, of) = (segments.have.len(), segments.of);
+            writeln!(f, "{:LABEL$}{have} of {of} parts", "segments")?;
+        }
+        Ok(())
     }
 
     fn connections(&self, f: &mut String) -> fmt::Result {
-        let tally = &self.results.outcome.tally;
+        let tally = &self.result.tally;
         writeln!(
             f,
             "{:LABEL$}{} started, {} finished, {} left open, {} open at most",
@@ -84,11 +89,24 @@ impl<'a> Table<'a> {
             grouped(tally.finished()),
             grouped(tally.open),
             grouped(tally.most_open)
-        )
+        )?;
+        let late = &tally.late;
+        if late.starts + late.unstarted + late.closes > 0 {
+            writeln!(
+                f,
+                "{:LABEL$}{} started late, {} never, {} closed late; {} late at most",
+                "late",
+                grouped(late.starts),
+                grouped(late.unstarted),
+                grouped(late.closes),
+                time_us(late.most.as_micros() as u64)
+            )?;
+        }
+        Ok(())
     }
 
     fn verdicts(&self, f: &mut String) -> fmt::Result {
-        let tally = &self.results.outcome.tally;
+        let tally = &self.result.tally;
         let finished = tally.finished();
         let mut label = "verdicts";
         for (verdict, count) in tally.verdicts() {
@@ -125,8 +143,7 @@ impl<'a> Table<'a> {
     }
 
     fn bytes_and_rate(&self, f: &mut String) -> fmt::Result {
-        let outcome = self.results.outcome;
-        let tally = &outcome.tally;
+        let tally = &self.result.tally;
         writeln!(
             f,
             "{:LABEL$}{} sent, {} received, {} of it discarded",
@@ -139,69 +156,74 @@ impl<'a> Table<'a> {
             f,
             "{:LABEL$}{} finished/s, {} teardowns/s",
             "rate",
-            grouped(outcome.finished_per_s().round() as u64),
-            grouped(outcome.teardown_per_s().round() as u64)
+            grouped(self.result.finished_per_s().round() as u64),
+            grouped(self.result.teardown_per_s().round() as u64)
         )
     }
 
     fn phases(&self, f: &mut String) -> fmt::Result {
-        let phases = &self.results.outcome.tally.phases;
+        let phases = &self.result.tally.phases;
         let head = ["count", "min", "p50", "p90", "p99", "p99.9", "max"];
-        write!(f, "\n{:16}", "phase")?;
+        write!(f, "\n{:22}", "phase")?;
         for (i, name) in head.iter().enumerate() {
-            write!(f, "{name:>width$}", width = if i == 0 { 11 } else { 9 })?;
+            write!(f, "{name:>width$}", width = if i == 0 { 9 } else { 8 })?;
         }
         writeln!(f)?;
-        row(f, "connect", &phases.of(Phase::Connect))?;
-        row(f, "send", &phases.of(Phase::Send))?;
-        row(f, "fin to peer fin", &phases.of(Phase::FinToPeerFin))?;
-        row(f, "teardown", &phases.of(Phase::Teardown))?;
+        for phase in Phase::ALL {
+            let times = phases.of(phase);
+            if times.is_empty() {
+                continue;
+            }
+            row(f, &phase.name().replace('_', " "), &times)?;
+            // Where connections ended in several ways, an average of them says little.
+            let endings = Ending::ALL.map(|ending| (ending, phases.of_ending(phase, ending)));
+            let occurred = endings.iter().filter_map(|&(e, times)| Some((e, times?)));
+            let occurred: Vec<_> = occurred.filter(|(_, times)| !times.is_empty()).collect();
+            if occurred.len() > 1 && matches!(phase, Phase::Teardown | Phase::Total) {
+                for (ending, times) in occurred {
+                    row(f, &format!("  {ending}"), times)?;
+                }
+            }
+        }
         writeln!(
             f,
-            "connect: to the established connection; send: from there to our FIN; teardown: from our\n\
-             FIN to the close. All with the time that this process took to look.\n"
+            "Connect, first and last byte, reset and total count from the moment at which a connection was\n\
+             due; send from the established connection to our FIN; teardown from our FIN to the close. FIN\n\
+             to ack contains the peer's delayed ACK. All contain the time that this process took to look.\n"
         )
     }
 
     fn errors(&self, f: &mut String) -> fmt::Result {
         let mut label = "errors";
-        for (key, &count) in &self.results.outcome.tally.errors {
-            writeln!(
-                f,
-                "{label:LABEL$}{} x {}: {}",
-                grouped(count),
-                key.operation,
-                key.describe()
-            )?;
+        for (error, &count) in &self.result.tally.errors {
+            let (count, what) = (grouped(count), error.describe());
+            writeln!(f, "{label:LABEL$}{count} x {}: {what}", error.operation)?;
             label = "";
         }
         Ok(())
     }
 
     fn generator(&self, f: &mut String) -> fmt::Result {
-        let Results {
-            prepared, outcome, ..
-        } = self.results;
-        let threads = outcome.threads;
-        let plural = if threads == 1 { "" } else { "s" };
-        write!(f, "{:LABEL$}{threads} thread{plural}", "generator")?;
-        if let Some(cpu) = outcome.cpu {
-            let seconds = |time: Duration| time.as_secs_f64();
-            write!(
-                f,
-                ", CPU {:.2} s user + {:.2} s system",
-                seconds(cpu.user),
-                seconds(cpu.system)
-            )?;
-            if prepared.embedded {
+        let generator = &self.result.generator;
+        let plural = |n: u64| if n == 1 { "" } else { "s" };
+        write!(f, "{:LABEL$}", "generator")?;
+        if generator.processes > 1 {
+            write!(f, "{} processes, ", grouped(generator.processes))?;
+        }
+        let threads = generator.threads;
+        write!(f, "{threads} thread{}", plural(threads))?;
+        if let (Some(user), Some(system)) = (generator.cpu_user, generator.cpu_system) {
+            let (user, system) = (user.as_secs_f64(), system.as_secs_f64());
+            write!(f, ", CPU {user:.2} s user + {system:.2} s system")?;
+            if generator.embedded_server {
                 f.write_str(" (the server's included)")?;
             }
         }
-        writeln!(f)?;
-        if let Some(limit) = prepared.nofile {
+        writeln!(f, ", busy {:.0} %", generator.busy * 100.0)?;
+        if let Some(limit) = generator.nofile {
             writeln!(f, "{:LABEL$}{} open files", "limits", grouped(limit))?;
         }
-        for reason in &outcome.limited {
+        for reason in &generator.reasons {
             writeln!(
                 f,
                 "{:LABEL$}the generator was the limit: {reason}",
@@ -213,18 +235,14 @@ impl<'a> Table<'a> {
 }
 
 fn row(f: &mut String, name: &str, times: &Histogram<u64>) -> fmt::Result {
-    write!(f, "{name:16}{:>11}", grouped(times.len()))?;
-    if times.is_empty() {
-        return writeln!(
-            f,
-            "{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}",
-            "-", "-", "-", "-", "-", "-"
-        );
+    write!(
+        f,
+        "{name:22}{:>9}{:>8}",
+        grouped(times.len()),
+        time_us(times.min())
+    )?;
+    for quantile in [0.5, 0.9, 0.99, 0.999] {
+        write!(f, "{:>8}", time_us(times.value_at_quantile(quantile)))?;
     }
-    let quantiles = [0.5, 0.9, 0.99, 0.999].map(|q| times.value_at_quantile(q));
-    write!(f, "{:>9}", time_us(times.min()))?;
-    for value in quantiles {
-        write!(f, "{:>9}", time_us(value))?;
-    }
-    writeln!(f, "{:>9}", time_us(times.max()))
+    writeln!(f, "{:>8}", time_us(times.max()))
 }
