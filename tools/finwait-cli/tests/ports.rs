@@ -34,7 +34,7 @@ fn ports_that_run_out_are_counted_explained_and_exit_code_4() {
     if !is_permitted() {
         return common::skipped("root with unshare");
     }
-    let script = "exec \"$0\" load --storm -c 20 -n 20 --source-ip 127.0.0.1 --json";
+    let script = "exec \"$0\" load --force --storm -c 20 -n 20 --source-ip 127.0.0.1 --json";
     let ran = Session::start(&mut in_namespace(script)).finish().expect(4);
     let json = ran.json();
     let count = |verdict: &str| json["verdicts"][verdict].as_u64().unwrap_or(0);
@@ -97,8 +97,16 @@ fn too_few_ports_for_the_connections_are_said_before_the_run() {
         return;
     }
     let script = "exec \"$0\" load --storm -c 20 -n 20 --source-ip 127.0.0.1";
-    let ran = Session::start(&mut in_namespace(script)).finish().expect(4);
+    let refused = Session::start(&mut in_namespace(script)).finish().expect(2);
+    assert!(refused.stderr.contains("8 local ports"), "{refused:?}");
+    assert!(refused.stderr.contains("--force"), "{refused:?}");
+    assert_eq!(refused.text(), "");
+    // Who wants it all the same is told, and gets what there is.
+    let script = format!("{script} --force");
+    let ran = Session::start(&mut in_namespace(&script))
+        .finish()
+        .expect(4);
     assert!(ran.stderr.contains("8 local ports"), "{ran:?}");
     // The table tells it too.
-    assert!(ran.text().contains("local-error"), "{ran:?}");
+    assert!(ran.text().contains("generator-limited"), "{ran:?}");
 }

@@ -88,11 +88,6 @@ impl Endpoint {
         Ok(Self { host, ports })
     }
 
-    /// Its ports, of which there is at least one.
-    pub(crate) fn ports(&self) -> RangeInclusive<u16> {
-        self.ports.clone()
-    }
-
     /// One of its addresses, with each of its ports.
     pub(crate) fn at_each_port(&self, addr: SocketAddr) -> impl Iterator<Item = SocketAddr> {
         self.ports.clone().map(move |port| {
@@ -117,11 +112,6 @@ impl Endpoint {
             return Err(io::Error::other(format!("it has no {kind} address")));
         }
         Ok(addrs)
-    }
-
-    /// For HTTP's Host field, at its first port.
-    pub(crate) fn http_host(&self) -> String {
-        self.http_host_at(*self.ports.start())
     }
 
     /// For HTTP's Host field: without the port that the scheme implies.
@@ -259,7 +249,7 @@ mod tests {
         assert!(Endpoint::connecting("127.0.0.1:0", None).is_err());
         assert!(Endpoint::connecting("https://example.org", None).is_err());
         let endpoint = Endpoint::connecting("example.org", Some(80)).unwrap();
-        assert_eq!(endpoint.http_host(), "example.org");
+        assert_eq!(endpoint.http_host_at(80), "example.org");
     }
 
     fn connecting_range(text: &str) -> String {
@@ -284,15 +274,13 @@ mod tests {
             assert_eq!(connecting_range(text), same);
         }
         let endpoint = Endpoint::connecting_range("127.0.0.1:80-82", None).unwrap();
-        assert_eq!(endpoint.ports(), 80..=82);
         let addrs = endpoint.resolve(Family::Any).unwrap();
         assert_eq!(addrs, [([127, 0, 0, 1], 80).into()]);
         let all: Vec<_> = endpoint.at_each_port(addrs[0]).collect();
         assert_eq!(all, [80, 81, 82].map(|port| ([127, 0, 0, 1], port).into()));
-        assert_eq!(endpoint.http_host(), "127.0.0.1");
         assert_eq!(endpoint.http_host_at(81), "127.0.0.1:81");
         let v6 = Endpoint::connecting_range("[::1]:79-80", None).unwrap();
-        assert_eq!(v6.http_host(), "[::1]:79");
+        assert_eq!(v6.http_host_at(79), "[::1]:79");
         assert_eq!(v6.http_host_at(80), "[::1]");
     }
 

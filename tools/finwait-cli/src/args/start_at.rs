@@ -54,12 +54,6 @@ impl StartAt {
         }
         Ok(wait)
     }
-
-    /// The time of the start, from `now`.
-    pub(super) fn time(self, now: SystemTime) -> Result<SystemTime, String> {
-        let time = now.checked_add(self.wait(now)?);
-        time.ok_or_else(|| "is too far ahead".to_owned())
-    }
 }
 
 /// A time for people, in whole units; never none, which would look like no reason.
@@ -131,10 +125,8 @@ mod tests {
         assert_eq!(start.wait(at(THEN - 30)), Ok(Duration::from_secs(30)));
         assert_eq!(start.wait(at(THEN)), Ok(Duration::ZERO));
         assert_eq!(start.wait(at(THEN - 86_400)), Ok(MOST));
-        assert_eq!(start.time(at(THEN - 30)), Ok(at(THEN)));
         let soon = StartAt::In(Duration::from_secs(30));
         assert_eq!(soon.wait(at(THEN)), Ok(Duration::from_secs(30)));
-        assert_eq!(soon.time(at(THEN)), Ok(at(THEN + 30)));
         for (now, why) in [
             (
                 at(THEN) + Duration::from_nanos(1_000),

@@ -146,10 +146,12 @@ impl Follower<'_> {
         self.total.add(tally);
         self.total.most_open = self.follow.control.live().most_open;
         self.follow.sinks.second(second, tally);
-        if let Some(view) = &mut self.follow.view {
+        let elapsed = Duration::from_secs(second + 1);
+        // The last one is only a part of a second, and the results say it all by then.
+        let whole = self.began.elapsed() >= elapsed;
+        if let Some(view) = self.follow.view.as_mut().filter(|_| whole) {
             view.second(second, tally, &self.total, &self.follow.control.live());
         }
-        let elapsed = Duration::from_secs(second + 1);
         for threshold in self.follow.abort_if {
             // Without a value there is nothing to abort for, yet.
             if let Judgement::Failed { value } = threshold.judge(&self.total, elapsed)

@@ -44,11 +44,11 @@ impl Ran {
             .unwrap_or_else(|error| panic!("not one JSON object: {error}\n{self:?}"))
     }
 
-    /// The lines of stderr that finwait said, without those that belong to the run.
+    /// The lines of stderr that finwait said, without the notes and the progress of a run.
     pub(crate) fn errors(&self) -> Vec<&str> {
         self.stderr
             .lines()
-            .filter(|line| !line.contains("no TARGET"))
+            .filter(|line| !line.contains("no TARGET") && !line.contains(" started/s, "))
             .collect()
     }
 
