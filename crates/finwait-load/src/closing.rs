@@ -166,7 +166,9 @@ impl Worker<'_> {
         let acked = exchange.acked_bytes();
         let progress = if exchange.established.is_none() {
             Progress::NoConnection
-        } else if exchange.is_between_requests() || exchange.is_complete(self.plan, false) {
+        } else if exchange.is_between_requests()
+            || exchange.is_complete(self.plan, exchange.peer_fin_at.is_some())
+        {
             Progress::ResponseComplete
         } else if exchange.has_response() {
             Progress::ResponsePartial

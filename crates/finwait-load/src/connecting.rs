@@ -61,19 +61,10 @@ impl Worker<'_> {
         (id, intended, started): (u64, Instant, Instant),
         error: &io::Error,
     ) {
-        let ending = Ending::of_connect_error(error.kind());
-        // RST instead of a refusal: it was established, and reset before we looked.
-        let progress = if ending == Ending::Rst {
-            Progress::Connected
-        } else {
-            Progress::NoConnection
-        };
+        let ending = Ending::of_connect_error(error);
         let now = Instant::now();
         let mut times = Times::default();
         times.set(Phase::Total, now - intended);
-        if ending == Ending::Rst {
-            times.set(Phase::Reset, now - intended);
-        }
         let record = Record {
             id,
             local: None,
@@ -82,7 +73,7 @@ impl Worker<'_> {
             started: self.since_start(started),
             ended: self.since_start(now),
             close: self.plan.close.mode(self.plan.seed, id),
-            progress,
+            progress: Progress::NoConnection,
             ending,
             responses: 0,
             sent_bytes: 0,
@@ -124,6 +115,12 @@ impl Worker<'_> {
         self.drop_timer(index);
         self.connecting -= 1;
         if let Some(error) = failed {
+            if Ending::of_connect_error(&error) == Ending::Rst {
+                if let Some(exchange) = self.exchanges.get_mut(index) {
+                    exchange.reset_unseen(error);
+                }
+                return self.connected(index, now);
+            }
             let exchange = self.exchanges.remove(index);
             let which = (exchange.id, exchange.intended, exchange.started);
             return self.attempt_failed(which, &error);
@@ -155,7 +152,7 @@ impl Worker<'_> {
 pub(crate) fn is_local_shortage(error: &io::Error) -> bool {
     // What the peer or the way to it has answered is none. It must be asked for first: where the
     // platform knows no errors, it calls all that it does not know a lack of resources.
-    if Ending::of_connect_error(error.kind()) != Ending::LocalError {
+    if Ending::of_connect_error(error) != Ending::LocalError {
         return false;
     }
     matches!(

@@ -11,9 +11,10 @@ use crate::close::CloseMode;
 use crate::plan::Plan;
 use crate::reception::Reception;
 use crate::record::ErrorKey;
+use crate::verdict::Ending;
 
 /// Reads in one go, so that a flooding peer delays nobody for long.
-const READS: u32 = 16;
+const READS: u32 = 4;
 /// A slow reader takes what it may receive in this time at once, and no more after a pause.
 const SIP: Duration = Duration::from_millis(50);
 
@@ -51,8 +52,8 @@ pub(crate) struct Exchange {
     read_at: Option<Instant>,
     /// Bytes of the response to the last request are there, and stay unread.
     unread: bool,
-    /// A write failed; what came before is still to be read.
-    broken: Option<io::Error>,
+    /// An operation failed; what came before is still to be read.
+    broken: Option<(&'static str, io::Error)>,
     /// It waits in the queue of those that a rate of closes may take.
     pub(crate) queued: bool,
 }
@@ -80,7 +81,7 @@ pub(crate) enum Talk {
     Ready,
     /// The peer's FIN was read.
     PeerFin,
-    Failed(ErrorKey, io::ErrorKind),
+    Failed(ErrorKey, Ending),
 }
 
 /// What holds a close back.
@@ -136,6 +137,26 @@ impl Exchange {
     pub(crate) fn establish(&mut self, now: Instant) {
         self.established = Some(now);
         self.moved_at = now;
+    }
+
+    /// It was reset before anybody looked. What came before that can still be read.
+    pub(crate) fn reset_unseen(&mut self, error: io::Error) {
+        self.broken = Some(("connect", error));
+    }
+
+    /// All was read that came before an operation failed.
+    fn break_off(&mut self, now: Instant) -> Option<Talk> {
+        let (operation, error) = self.broken.as_ref()?;
+        let talk = failed(operation, error);
+        if *operation == "connect" && error.kind() == io::ErrorKind::BrokenPipe {
+            // SO_ERROR calls it a broken pipe, and only Linux does, if the RST found the socket
+            // in CLOSE-WAIT: the peer's FIN had come before.
+            self.peer_fin_at = Some(now);
+            if let Talk::Failed(key, _) = talk {
+                return Some(Talk::Failed(key, Ending::FinThenRst));
+            }
+        }
+        Some(talk)
     }
 
     fn is_last(&self, plan: &Plan) -> bool {
@@ -274,7 +295,7 @@ impl Exchange {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // What came before the failure is still to be read.
-                Err(error) => self.broken = Some(error),
+                Err(error) => self.broken = Some(("write", error)),
             }
         }
     }
@@ -330,14 +351,11 @@ impl Exchange {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let broken = self.broken.as_ref();
-                    return Some(broken.map_or(Talk::Blocked, |error| failed("write", error)));
+                    return Some(self.break_off(now).unwrap_or(Talk::Blocked));
                 }
                 Err(error) => {
-                    return Some(match &self.broken {
-                        Some(first) => failed("write", first),
-                        None => failed("read", &error),
-                    });
+                    let broken = self.break_off(now);
+                    return Some(broken.unwrap_or_else(|| failed("read", &error)));
                 }
             }
         }
@@ -346,8 +364,8 @@ impl Exchange {
 
     /// A read returned 0: the peer's FIN, unless an error was seen before.
     fn at_end(&mut self, gate: Gate, now: Instant) -> Talk {
-        if let Some(error) = &self.broken {
-            return failed("write", error);
+        if let Some(talk) = self.break_off(now) {
+            return talk;
         }
         self.peer_fin_at = Some(now);
         if gate == Gate::Shut {
@@ -394,8 +412,14 @@ impl Exchange {
             .read_at
             .map_or(self.moved_at, |at| at.max(self.moved_at));
         let idle = waits.then(|| from(since, bound)).flatten();
+        // From our FIN; or, where the response is awaited without one, from the request's last byte.
+        let answered_from = self
+            .sent_at
+            .or(self.established)
+            .filter(|_| waits && self.unwritten(plan) == 0);
         let total = self
             .fin_at
+            .or(answered_from)
             .zip(limits.drain_total)
             .and_then(|(at, bound)| from(at, bound));
         idle.into_iter().chain(total).min()
@@ -428,7 +452,10 @@ impl Exchange {
 }
 
 fn failed(operation: &'static str, error: &io::Error) -> Talk {
-    Talk::Failed(ErrorKey::new(operation, error), error.kind())
+    Talk::Failed(
+        ErrorKey::new(operation, error),
+        Ending::of_connect_error(error),
+    )
 }
 
 fn would_block(error: &io::Error) -> bool {

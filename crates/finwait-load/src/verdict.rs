@@ -3,7 +3,9 @@
 use std::fmt;
 
 use finwait::{Clock, Delivered, Report};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+
+use finwait_platform as platform;
 
 /// How far the exchange got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -260,8 +262,8 @@ impl Ending {
 
     /// How an attempt to connect ended that failed with this error.
     #[must_use]
-    pub fn of_connect_error(kind: ErrorKind) -> Self {
-        match kind {
+    pub fn of_connect_error(error: &io::Error) -> Self {
+        match error.kind() {
             ErrorKind::ConnectionRefused => Self::Refused,
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Self::Rst,
             ErrorKind::TimedOut => Self::Timeout,
@@ -269,7 +271,12 @@ impl Ending {
             | ErrorKind::NetworkUnreachable
             | ErrorKind::NetworkDown
             | ErrorKind::ConnectionAborted => Self::Unreachable,
-            _ => Self::LocalError,
+            // Not every error has a kind of its own.
+            _ => match platform::classify_end(error) {
+                platform::EndCause::Reset => Self::Rst,
+                platform::EndCause::Lost => Self::Unreachable,
+                platform::EndCause::Other => Self::LocalError,
+            },
         }
     }
 }

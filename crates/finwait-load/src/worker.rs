@@ -16,7 +16,6 @@ use crate::record::Record;
 use crate::request::Rest;
 use crate::schedule::{Numbers, Pace};
 use crate::tally::{Late, Tally};
-use crate::verdict::Ending;
 
 /// A worker's share of the plan.
 #[derive(Debug, Clone)]
@@ -184,9 +183,13 @@ impl<'a> Worker<'a> {
             self.on_timer(index, now);
         }
         self.take_from_rate(now);
-        self.turn_closer();
-        while self.closer.is_ready() {
+        // A share for each that may be ready, and no more: one that a peer floods is ready again
+        // at once, and the others wait for their events.
+        for _ in 0..=self.closer.len() / CLOSER_TURN {
             self.turn_closer();
+            if !self.closer.is_ready() {
+                break;
+            }
         }
         self.tell_seconds(now);
         Ok(())
@@ -302,9 +305,7 @@ impl<'a> Worker<'a> {
             }
             Talk::Close => self.close(index, now),
             Talk::PeerFin => self.after_peer_fin(index, now),
-            Talk::Failed(error, kind) => {
-                self.break_off(index, Ending::of_connect_error(kind), Some(error), now);
-            }
+            Talk::Failed(error, ending) => self.break_off(index, ending, Some(error), now),
         }
     }
 
