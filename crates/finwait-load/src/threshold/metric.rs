@@ -219,28 +219,28 @@ impl Metric {
 
 /// Up to three names that may have been meant, the nearest first.
 fn near(typed: &str, all: &[Metric]) -> Vec<String> {
-    const FAR: usize = 4;
-    const FAR_IN_GROUP: usize = 6;
     // No name is half as long, and the distance takes time.
     if typed.is_empty() || typed.len() > 100 {
         return Vec::new();
     }
     let group = |name: &str| name.split('.').next().unwrap_or(name).to_owned();
     let begun = format!("{typed}.");
+    // What is only not finished comes first, then the same group, then what looks alike: of a
+    // short name nearly all of it.
+    let alike = (group(typed).len() / 2).min(3);
     let distance = |name: &str| {
-        // What is only not finished comes first, then what is at least of the same group.
         let name = name.replace('_', "-");
-        if name.starts_with(&begun) {
-            return (0, name.matches('.').count());
+        let edits = edits(typed, &name);
+        match name.starts_with(&begun) {
+            true => Some((0, name.matches('.').count())),
+            false if group(&name) == group(typed) => Some((1, edits)),
+            false => (edits <= alike).then_some((2, edits)),
         }
-        let other_group = usize::from(group(&name) != group(typed));
-        (1 + other_group, edits(typed, &name))
     };
     let mut names: Vec<_> = all
         .iter()
-        .map(|metric| metric.to_string())
-        .map(|name| (distance(&name), name))
-        .filter(|((group, edits), _)| *edits < if *group < 2 { FAR_IN_GROUP } else { FAR })
+        .map(Metric::to_string)
+        .filter_map(|name| Some((distance(&name)?, name)))
         .collect();
     // Stable: names as near as each other stay in their order.
     names.sort_by_key(|(distance, _)| *distance);

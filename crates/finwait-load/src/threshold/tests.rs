@@ -143,6 +143,8 @@ fn an_unknown_metric_is_an_error_that_names_the_nearest() {
         ("started.rate > 5%", "started.count"),
         ("Graceful.rate < 99%", "graceful.rate"),
         ("graceful > 5", "graceful.count"),
+        ("throughput.closed > 5", "throughput.finished"),
+        ("fin.rate > 5%", "'fin.rate'; see"),
         (". > 5", "see --help"),
         ("close_p99 > 5ms", "see --help"),
     ] {
