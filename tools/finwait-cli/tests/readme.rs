@@ -52,7 +52,7 @@ fn run(line: &str) -> Output {
 fn every_command_line_of_the_readme_does_what_it_says() {
     let (echo, http) = (serve("echo"), serve("http"));
     let lines = lines();
-    assert_eq!(lines.len(), 4, "{lines:#?}");
+    assert_eq!(lines.len(), 5, "{lines:#?}");
     for line in lines {
         if line.starts_with("finwait serve ") {
             // Its address is the one that the others are given here.
@@ -63,10 +63,13 @@ fn every_command_line_of_the_readme_does_what_it_says() {
             .replace("127.0.0.1:27015", &echo.addr().to_string())
             .replace("127.0.0.1:8080", &http.addr().to_string());
         let output = run(&here);
-        assert!(output.status.success(), "{here}: {output:?}");
+        // A busy machine may start connections late, and says so with 4.
+        let late = line.contains("--rate") && output.status.code() == Some(4);
+        assert!(output.status.success() || late, "{here}: {output:?}");
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         let expected = match &line {
             line if line.contains("--json") => "\"graceful\": 5000",
+            line if line.contains("--rate") => "aborted                     80",
             line if line.contains("--storm") => "graceful                 2,000   100.00%",
             _ => "hello",
         };
