@@ -49,7 +49,7 @@ impl<'a> Table<'a> {
         writeln!(f, "{:LABEL$}{}", "target", config.target)?;
         write!(
             f,
-            "{:LABEL$}{}, {}, -c {}, {} request",
+            "{:LABEL$}{}, {}, -c {}, {}",
             "mode",
             config.mode.replace('-', " "),
             match config.close.as_str() {
@@ -59,11 +59,11 @@ impl<'a> Table<'a> {
                 other => other,
             },
             grouped(config.connections),
-            bytes(config.request_bytes),
+            match config.requests {
+                1 => format!("{} request", bytes(config.request_bytes)),
+                n => format!("{n} requests of {} in all", bytes(config.request_bytes)),
+            },
         )?;
-        if config.requests > 1 {
-            write!(f, "s of {} on each", config.requests)?;
-        }
         if let Some(rate) = config.rate_per_s {
             write!(f, ", {rate}/s")?;
         }
@@ -152,6 +152,14 @@ impl<'a> Table<'a> {
             bytes(tally.received_bytes),
             bytes(tally.discarded_bytes)
         )?;
+        if self.result.config.requests > 1 {
+            writeln!(
+                f,
+                "{:LABEL$}{} whole",
+                "responses",
+                grouped(tally.responses)
+            )?;
+        }
         writeln!(
             f,
             "{:LABEL$}{} finished/s, {} teardowns/s",
