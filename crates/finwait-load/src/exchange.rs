@@ -330,6 +330,10 @@ impl Exchange {
                 if goes_on || (waits_only && self.may_close(plan, gate, now).is_some()) {
                     return None;
                 }
+                // A storm's close comes soon, and what comes before it is a matter of chance.
+                if waits_only && gate == Gate::Shut {
+                    return Some(Talk::Blocked);
+                }
             }
             if self.read_at.is_some_and(|at| now < at) {
                 return Some(Talk::Blocked);

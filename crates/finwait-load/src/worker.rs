@@ -295,7 +295,12 @@ impl<'a> Worker<'a> {
                 let at = exchange.look_at(plan, gate, now);
                 self.set_timer(index, at);
             }
-            Talk::More => self.again.push_back(index),
+            Talk::More => {
+                // A peer that never lets it come to a stop is bounded all the same.
+                let at = exchange.look_at(plan, gate, now);
+                self.again.push_back(index);
+                self.set_timer(index, at);
+            }
             Talk::Ready => {
                 exchange.queued = true;
                 let id = exchange.id;
