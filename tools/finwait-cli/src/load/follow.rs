@@ -20,7 +20,7 @@ enum Message {
 
 /// Batches that may be under way. A disk that is slower than the run makes the workers wait then:
 /// the memory of the machine is not for its queue.
-const UNDER_WAY: usize = 4_096;
+const UNDER_WAY: usize = 512;
 
 /// The workers' end.
 #[derive(Debug)]
