@@ -340,7 +340,8 @@ fn progress_of(exchange: &Exchange, plan: &Plan, report: &Report) -> Progress {
     if exchange.is_complete(plan, exchange.peer_fin_at.is_some()) || exchange.is_between_requests()
     {
         Progress::ResponseComplete
-    } else if exchange.has_response() {
+    } else if exchange.has_response() || report.unread_bytes.is_some_and(|unread| unread > 0) {
+        // A teardown that its time has ended may leave bytes in the kernel that nobody read.
         Progress::ResponsePartial
     } else {
         request_progress(exchange.written as u64, report)

@@ -6,7 +6,7 @@
 //! Every connection that was started lands in exactly one cell of [`Progress`] times [`Ending`],
 //! and each cell has a name that people read, its [`Verdict`]. Connections are closed through
 //! [`finwait::Closer`], so a reset that comes after the peer's FIN is seen, and a request is
-//! called safe to try again only if the kernel knows that no byte of it was acknowledged.
+//! called safe to try again only if no byte of it was handed to the kernel.
 //!
 //! Workers share nothing but live counters: each has its own event loop, connections and
 //! histograms, which are added up exactly at the end.

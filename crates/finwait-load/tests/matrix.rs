@@ -109,7 +109,7 @@ fn play(row: &Row, mode: Mode) -> Result<(), String> {
     if waits(row) {
         plan.limits.drain_idle = Duration::from_millis(500);
         // Far above the time for which a busy machine may leave a thread waiting.
-        plan.limits.drain_total = Some(Duration::from_secs(1));
+        plan.limits.drain_total = Some(Duration::from_secs(2));
         // Or the kernel would keep what the peer did not take, and try for minutes.
         plan.limits.on_deadline = finwait::OnDeadline::Abort;
     }
@@ -202,7 +202,7 @@ fn receive_buffer() -> usize {
 /// differently when it is short of it.
 fn at_once(row: &Row) -> usize {
     match row.sends {
-        _ if floods(row) => 125,
+        _ if floods(row) => 250,
         Sends::TooMuch => 10,
         Sends::Much if waits(row) => 200,
         Sends::Much => 50,

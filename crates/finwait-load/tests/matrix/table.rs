@@ -180,8 +180,6 @@ pub(crate) const WAITS: &[Row] = rows! {
 pub(crate) const UNENDING: &[Row] = rows! {
     "drip": Peer "drip=1/5ms", Hello, UntilFin, Half
         => ResponsePartial x Timeout = TimedOut;
-    "drip, one byte expected": Peer "drip=1/5ms", Hello, Bytes(1), Half
-        => ResponseComplete x Timeout = Leaked;
     "drip, we close first": Peer "drip=1/5ms", Hello, Bytes(3), Fin
         => ResponseComplete x Closed = Closed;
     "drip, we abort": Peer "drip=1/5ms", Hello, Bytes(3), Rst
