@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::record::{ErrorKey, Phase, Record, Times};
 use crate::request::Rest;
 use crate::verdict::{Ending, Progress, Verdict, request_progress};
-use crate::worker::Worker;
+use crate::worker::{CLOSER_TURN, Worker};
 
 /// What is known of the end of an exchange that the closer did not see.
 struct End {
@@ -34,6 +34,8 @@ impl Worker<'_> {
                 self.half_close_and_read(index, now)
             }
             CloseMode::Half => self.hand_over(index, now),
+            // The peer ends it before the response that was to be left unread.
+            CloseMode::Abandon if !exchange.unread => self.hand_over(index, now),
             CloseMode::Fin | CloseMode::Rst | CloseMode::Abandon => self.close_first(index, now),
         }
     }
@@ -224,8 +226,11 @@ impl Worker<'_> {
                 .error
                 .map(|error| ErrorKey::of("close", error.raw_os_error(), error.kind())),
             acked: acked_of(&exchange, report),
-            // A report is exact to the microsecond, and so a little behind our own clock.
-            at: (handed + report.total()).max(exchange.last_byte_at.unwrap_or(handed)),
+            // The report counts whole microseconds, and nothing comes after the end.
+            at: exchange
+                .last_byte_at
+                .max(Some(handed + report.total()))
+                .unwrap_or(handed),
         };
         let mut times = self.times_of(&exchange, &end);
         // One that the end of the run cut has no times of its own to tell.
@@ -326,6 +331,11 @@ impl Worker<'_> {
     /// What is still there when the time is up counts as open.
     pub(crate) fn cut(&mut self) {
         let now = Instant::now();
+        // What became of those that the closer has, the closer knows.
+        self.closer.stop(now, now);
+        for _ in 0..self.closer.len().div_ceil(CLOSER_TURN) {
+            self.turn_closer();
+        }
         let open: Vec<_> = self.exchanges.iter().map(|(index, _)| index).collect();
         for index in open {
             self.break_off(index, Ending::StillOpen, None, now);

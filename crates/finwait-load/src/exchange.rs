@@ -2,11 +2,12 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use finwait_platform as platform;
 use mio::net::TcpStream;
 
+use crate::clocks::{sip, time_for};
 use crate::close::CloseMode;
 use crate::plan::Plan;
 use crate::reception::Reception;
@@ -15,8 +16,6 @@ use crate::verdict::Ending;
 
 /// Reads in one go, so that a flooding peer delays nobody for long.
 const READS: u32 = 4;
-/// A slow reader takes what it may receive in this time at once, and no more after a pause.
-const SIP: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -45,13 +44,13 @@ pub(crate) struct Exchange {
     /// The peer's FIN, if it was read before the hand-over.
     pub(crate) peer_fin_at: Option<Instant>,
     /// When anything last went either way.
-    moved_at: Instant,
+    pub(crate) moved_at: Instant,
     /// Of a request that drips: not before this.
-    write_at: Option<Instant>,
+    pub(crate) write_at: Option<Instant>,
     /// Of a slow reader: not before this.
-    read_at: Option<Instant>,
+    pub(crate) read_at: Option<Instant>,
     /// Bytes of the response to the last request are there, and stay unread.
-    unread: bool,
+    pub(crate) unread: bool,
     /// An operation failed; what came before is still to be read.
     broken: Option<(&'static str, io::Error)>,
     /// It waits in the queue of those that a rate of closes may take.
@@ -206,6 +205,10 @@ impl Exchange {
                 return talk;
             }
             self.write(plan, now);
+            // No event tells that the last of a slow request was written.
+            if let Some(talk) = self.may_close(plan, gate, now) {
+                return talk;
+            }
             if self.close == CloseMode::Abandon && self.is_last(plan) && self.broken.is_none() {
                 if let Some(talk) = self.peek(now) {
                     return talk;
@@ -234,7 +237,7 @@ impl Exchange {
             CloseMode::Fin | CloseMode::Rst => {
                 self.is_on_last(plan) && self.unwritten(plan) == 0 && self.is_complete(plan, false)
             }
-            CloseMode::Abandon => self.unread,
+            CloseMode::Abandon => self.unread || self.ends_early(plan),
         };
         let held = self.hold_until(plan).is_some_and(|until| now < until);
         match gate {
@@ -249,12 +252,13 @@ impl Exchange {
     }
 
     /// On the last request, or on one that the peer has answered with the announcement to close.
-    fn is_on_last(&self, plan: &Plan) -> bool {
-        self.is_last(plan) || (self.reception.announced_close() && self.is_complete(plan, false))
+    pub(crate) fn is_on_last(&self, plan: &Plan) -> bool {
+        self.is_last(plan) || self.ends_early(plan)
     }
 
-    fn hold_until(&self, plan: &Plan) -> Option<Instant> {
-        self.established?.checked_add(plan.hold)
+    /// The peer has answered a request before the last with the announcement to close.
+    pub(crate) fn ends_early(&self, plan: &Plan) -> bool {
+        !self.is_last(plan) && self.reception.announced_close() && self.is_complete(plan, false)
     }
 
     pub(crate) fn unwritten(&self, plan: &Plan) -> usize {
@@ -313,7 +317,9 @@ impl Exchange {
             Ok(_) => {
                 self.unread = true;
                 self.first_byte_at.get_or_insert(now);
-                None
+                // What is unread hides an RST that came after it.
+                let error = stream.take_error().unwrap_or_else(Some)?;
+                Some(failed("read", &error))
             }
             Err(error) if would_block(&error) => None,
             Err(error) => Some(failed("read", &error)),
@@ -322,16 +328,14 @@ impl Exchange {
 
     /// Reads until the response is complete (then `None`), or until there is something else to say.
     fn read(&mut self, plan: &Plan, gate: Gate, now: Instant, buffer: &mut [u8]) -> Option<Talk> {
-        let waits_only = self.is_on_last(plan) && self.close != CloseMode::Half;
         for _ in 0..READS {
             // One that is done and waits for its close goes on reading, to see a FIN or an RST.
             if self.unwritten(plan) == 0 && self.is_complete(plan, false) && self.fin_at.is_none() {
-                let goes_on = !self.is_on_last(plan);
-                if goes_on || (waits_only && self.may_close(plan, gate, now).is_some()) {
+                if !self.is_on_last(plan) || self.may_close(plan, gate, now).is_some() {
                     return None;
                 }
                 // A storm's close comes soon, and what comes before it is a matter of chance.
-                if waits_only && gate == Gate::Shut {
+                if gate == Gate::Shut && self.close != CloseMode::Half {
                     return Some(Talk::Blocked);
                 }
             }
@@ -350,7 +354,7 @@ impl Exchange {
                     self.receive(&buffer[..n], plan, now);
                     self.moved_at = now;
                     if let Some(rate) = plan.read_rate {
-                        self.read_at = now.checked_add(time_for(n, rate));
+                        self.read_at = now.checked_add(time_for(n as u64, rate));
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -377,56 +381,6 @@ impl Exchange {
             return Talk::Blocked;
         }
         Talk::PeerFin
-    }
-
-    /// When it must be looked at although nothing happens: for a step of its own, or because its
-    /// time is up.
-    pub(crate) fn look_at(&self, plan: &Plan, gate: Gate, now: Instant) -> Option<Instant> {
-        let steps = [
-            self.write_at.filter(|_| self.unwritten(plan) > 0),
-            self.read_at.filter(|&at| at > now),
-            self.hold_until(plan)
-                .filter(|&at| at > now && gate != Gate::Shut),
-            self.expires_at(plan),
-        ];
-        steps.into_iter().flatten().min()
-    }
-
-    /// When its time is up, if a clock runs.
-    pub(crate) fn expires_at(&self, plan: &Plan) -> Option<Instant> {
-        if self.peer_fin_at.is_some() {
-            return None;
-        }
-        let limits = &plan.limits;
-        let from = |at: Instant, bound: Duration| at.checked_add(bound);
-        let drips = plan.drip.is_some() && self.fin_at.is_none();
-        let (waits, bound) = match self.close {
-            _ if self.fin_at.is_some() => (true, limits.drain_idle),
-            // The pauses of a drip are ours; a peer that takes nothing is not.
-            _ if self.unwritten(plan) > 0 => {
-                let pause = plan.drip.map_or(Duration::ZERO, |drip| drip.period);
-                (true, limits.flush_stall.saturating_add(pause))
-            }
-            CloseMode::Half => (!self.is_on_last(plan) && !drips, limits.drain_idle),
-            CloseMode::Fin | CloseMode::Rst => (!self.is_complete(plan, false), limits.drain_idle),
-            CloseMode::Abandon => (!self.unread, limits.drain_idle),
-        };
-        // A slow reader's pauses are ours too.
-        let since = self
-            .read_at
-            .map_or(self.moved_at, |at| at.max(self.moved_at));
-        let idle = waits.then(|| from(since, bound)).flatten();
-        // From our FIN; or, where the response is awaited without one, from the request's last byte.
-        let answered_from = self
-            .sent_at
-            .or(self.established)
-            .filter(|_| waits && self.unwritten(plan) == 0);
-        let total = self
-            .fin_at
-            .or(answered_from)
-            .zip(limits.drain_total)
-            .and_then(|(at, bound)| from(at, bound));
-        idle.into_iter().chain(total).min()
     }
 
     /// Bytes of the response under way were received, or wait to be.
@@ -463,19 +417,6 @@ fn failed(operation: &'static str, error: &io::Error) -> Talk {
 }
 
 fn would_block(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
-}
-
-/// What a reader at this rate takes at once.
-fn sip(bytes_per_second: u64) -> usize {
-    let sip = u128::from(bytes_per_second) * SIP.as_millis() / 1_000;
-    usize::try_from(sip).unwrap_or(usize::MAX).max(1)
-}
-
-fn time_for(bytes: usize, bytes_per_second: u64) -> Duration {
-    Duration::try_from_secs_f64(bytes as f64 / bytes_per_second.max(1) as f64)
-        .unwrap_or(Duration::MAX)
+    use io::ErrorKind::{Interrupted, WouldBlock};
+    matches!(error.kind(), WouldBlock | Interrupted)
 }

@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod clocks;
 mod close;
 mod closing;
 mod connecting;
@@ -49,6 +50,7 @@ mod run;
 mod schedule;
 mod shapes;
 mod tally;
+mod telling;
 mod threshold;
 mod verdict;
 mod worker;

@@ -57,7 +57,9 @@ impl Phases {
     /// The times of this phase of those connections that ended so; `None` if there are none.
     #[must_use]
     pub fn of_ending(&self, phase: Phase, ending: Ending) -> Option<&Histogram<u64>> {
-        self.cells.get(index(phase, ending))?.as_deref()
+        // One that was cleared keeps its memory, and has no times.
+        let times = self.cells.get(index(phase, ending))?.as_deref();
+        times.filter(|times| !times.is_empty())
     }
 
     /// The times of this phase of all connections.
@@ -103,4 +105,19 @@ fn index(phase: Phase, ending: Ending) -> usize {
 
 fn add(sum: &mut Histogram<u64>, times: &Histogram<u64>) {
     sum.add(times).expect("all histograms have the same bounds");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_cleared_did_not_occur() {
+        let mut phases = Phases::default();
+        phases.record(Phase::Total, Ending::FinClean, Duration::from_millis(1));
+        assert_eq!(phases.iter().count(), 1);
+        phases.clear();
+        assert_eq!(phases.iter().count(), 0);
+        assert!(phases.of_ending(Phase::Total, Ending::FinClean).is_none());
+    }
 }

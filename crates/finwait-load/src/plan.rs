@@ -59,7 +59,8 @@ pub struct Plan {
     /// The longest time for a connection to be established.
     pub connect_timeout: Duration,
     /// What bounds each exchange and each teardown: `flush_stall` and `drain_idle` also hold for
-    /// requests and responses before the close.
+    /// requests and responses before the close, and `drain_total` for each response from the end
+    /// of its request. The pauses of a slow client, by `drip` or `read_rate`, are not counted.
     pub limits: Limits,
     /// How long open connections may go on once the run is stopped.
     pub stop_within: Duration,

@@ -139,6 +139,10 @@ fn check(plan: &Plan) -> io::Result<()> {
     if plan.requests > 1 && !plan.expect.is_delimited() {
         return refused("several requests on a connection need responses with an end of their own");
     }
+    if (plan.connections as u64) < plan.segment.of {
+        // A part that may have none open would wait for one for ever.
+        return refused("fewer connections than parts of the run");
+    }
     if plan.segment.index >= plan.segment.of {
         return refused("a segment beyond the last");
     }

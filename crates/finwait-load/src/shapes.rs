@@ -10,6 +10,7 @@ use mio::Events;
 use crate::exchange::Gate;
 use crate::plan::Mode;
 use crate::schedule::{next_step, ramped};
+use crate::tally::Late;
 use crate::worker::{CLOSER_TURN, Worker};
 
 /// Attempts per turn of the loop, so that established connections are served in between.
@@ -60,20 +61,28 @@ impl Worker<'_> {
         loop {
             // A worker that failed still comes to the barriers, or the others would wait for ever.
             result = result.and_then(|()| self.open_all());
-            waves.barrier.wait();
+            self.meet(waves);
             result = result.and_then(|()| self.close_all());
-            if waves.barrier.wait().is_leader() {
+            if self.meet(waves) {
                 waves.again.store(false, Ordering::SeqCst);
             }
-            waves.barrier.wait();
+            self.meet(waves);
             if result.is_ok() && self.may_start(Instant::now()) {
                 waves.again.store(true, Ordering::SeqCst);
             }
-            waves.barrier.wait();
+            self.meet(waves);
             if !waves.again.load(Ordering::SeqCst) {
                 return result;
             }
         }
+    }
+
+    /// Waits for the other workers; `true` for one of them.
+    fn meet(&mut self, waves: &Waves) -> bool {
+        let before = Instant::now();
+        let leads = waves.barrier.wait().is_leader();
+        self.waited += before.elapsed();
+        leads
     }
 
     /// The first half of a storm's wave: opens all connections and holds them.
@@ -171,7 +180,14 @@ impl Worker<'_> {
 
     /// In an open loop: how many were due before the end, and never started.
     pub(crate) fn unstarted(&self) -> u64 {
-        let (Some(pace), Some(end)) = (self.pace, self.stop_starting_at) else {
+        // A stop is an end too: what was due after it nobody wanted any more, and what was due just
+        // before it was not late yet.
+        let stopped_at = self.stopped_at.unwrap_or_else(Instant::now);
+        let stopped = stopped_at
+            .checked_sub(Late::TOLERANCE)
+            .filter(|_| self.control.is_stopped());
+        let ends = self.stop_starting_at.into_iter().chain(stopped);
+        let (Some(pace), Some(end)) = (self.pace, ends.min()) else {
             return 0;
         };
         let end = self.since_start(end);
@@ -268,10 +284,11 @@ impl Worker<'_> {
         let stopped = self.control.is_stopped();
         let over = self.stop_starting_at.is_some_and(|at| now >= at);
         if stopped && self.gate != Gate::Released {
-            self.release();
+            self.stopped_at.get_or_insert(now);
+            self.open_gate(Gate::Released);
         } else if over && self.gate == Gate::Rated && !self.may_start(now) {
             // What is left when the time is over is not closed at a rate any more.
-            self.release();
+            self.open_gate(Gate::Open);
         }
         if stopped || over {
             // What is held must have its time too, unless somebody is waiting for the end.
@@ -295,9 +312,10 @@ impl Worker<'_> {
         self.drain_until.is_some_and(|until| now > until)
     }
 
-    /// Lets go what is held.
-    fn release(&mut self) {
-        self.gate = Gate::Released;
+    /// Lets go what the gate held back.
+    fn open_gate(&mut self, gate: Gate) {
+        self.gate = gate;
+        self.ready.clear();
         let held: Vec<_> = self.exchanges.iter().map(|(index, _)| index).collect();
         for index in held {
             self.drive(index);

@@ -45,7 +45,8 @@ pub struct Late {
     pub starts: u64,
     /// Of those, the ones that waited because all connections that may be open at once were.
     pub starts_for_room: u64,
-    /// Connections that were due before the end of the run and never started.
+    /// Connections that were due before the end of the run, or before it was stopped, and never
+    /// started.
     pub unstarted: u64,
     /// Closes that a rate of closes wanted and for which no connection was ready in time.
     pub closes: u64,

@@ -56,6 +56,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) starts: u64,
     pub(crate) closes: u64,
     pub(crate) stop_starting_at: Option<Instant>,
+    /// When it was noticed that the run was stopped.
+    pub(crate) stopped_at: Option<Instant>,
     /// In an open loop: the next one is due, and all that may be open are.
     pub(crate) waited_for_room: bool,
     /// After the OS ran out of ports or files: no attempt before this.
@@ -64,9 +66,9 @@ pub(crate) struct Worker<'a> {
     pub(crate) gate: Gate,
     /// What was counted, apart from what `this_second` has.
     pub(crate) tally: Tally,
-    this_second: Tally,
-    seconds_told: Option<u64>,
-    records: Option<Vec<Record>>,
+    pub(crate) this_second: Tally,
+    pub(crate) seconds_told: Option<u64>,
+    pub(crate) records: Option<Vec<Record>>,
     pub(crate) wave: usize,
     pub(crate) wave_began: Instant,
     /// The time spent waiting for something to do.
@@ -82,8 +84,6 @@ pub(crate) const FIRST_EXCHANGE: usize = 1;
 const FIRST_CLOSER: usize = 1 << 30;
 /// Teardowns served between two looks at the clock.
 pub(crate) const CLOSER_TURN: usize = 8;
-/// Records are handed on in batches of this size.
-const BATCH: usize = 256;
 
 impl<'a> Worker<'a> {
     pub(crate) fn new(
@@ -126,6 +126,7 @@ impl<'a> Worker<'a> {
             starts: 0,
             closes: 0,
             stop_starting_at: None,
+            stopped_at: None,
             waited_for_room: false,
             pause_until: None,
             drain_until: None,
@@ -169,6 +170,8 @@ impl<'a> Worker<'a> {
         if timeout != Some(Duration::ZERO) {
             self.waited += now - before;
         }
+        // Before anything is counted that belongs to the next.
+        self.tell_seconds(now);
         for event in &*events {
             if !self.closer.handle(event, now) {
                 self.on_event(event);
@@ -191,7 +194,6 @@ impl<'a> Worker<'a> {
                 break;
             }
         }
-        self.tell_seconds(now);
         Ok(())
     }
 
@@ -257,9 +259,10 @@ impl<'a> Worker<'a> {
         match exchange.stage {
             Stage::Connecting(_) => self.connect_expired(index, now),
             Stage::Talking(_) => {
-                let expires_at = exchange.expires_at(self.plan);
                 // The last look: what came just in time counts.
                 self.drive(index);
+                let exchange = self.exchanges.get(index);
+                let expires_at = exchange.and_then(|exchange| exchange.expires_at(self.plan));
                 if expires_at.is_some_and(|at| at <= now) {
                     self.expire(index, now);
                 }
@@ -296,10 +299,10 @@ impl<'a> Worker<'a> {
                 self.set_timer(index, at);
             }
             Talk::More => {
-                // A peer that never lets it come to a stop is bounded all the same.
+                // A peer that never lets it block has its time, too.
                 let at = exchange.look_at(plan, gate, now);
-                self.again.push_back(index);
                 self.set_timer(index, at);
+                self.again.push_back(index);
             }
             Talk::Ready => {
                 exchange.queued = true;
@@ -358,61 +361,5 @@ impl<'a> Worker<'a> {
         while let Some(finished) = self.finished.pop() {
             self.torn_down(&finished);
         }
-    }
-
-    /// Where counts go now.
-    pub(crate) fn counted(&mut self) -> &mut Tally {
-        if self.seconds_told.is_some() {
-            &mut self.this_second
-        } else {
-            &mut self.tally
-        }
-    }
-
-    pub(crate) fn wants_records(&self) -> bool {
-        self.records.is_some()
-    }
-
-    /// Counts one that is over, and hands it on.
-    pub(crate) fn count(&mut self, record: Record) {
-        self.counted().record(&record);
-        if let Some(records) = &mut self.records {
-            records.push(record);
-            if records.len() >= BATCH {
-                let batch = std::mem::replace(records, Vec::with_capacity(BATCH));
-                self.observer.records(batch);
-            }
-        }
-    }
-
-    /// Hands on the seconds that are over.
-    fn tell_seconds(&mut self, now: Instant) {
-        let Some(mut second) = self.seconds_told else {
-            return;
-        };
-        let current = self.since_start(now).as_secs();
-        while second < current {
-            self.tell_second(second);
-            second += 1;
-        }
-        self.seconds_told = Some(second);
-    }
-
-    fn tell_second(&mut self, second: u64) {
-        let counted = self.this_second.clone();
-        self.this_second.clear();
-        self.tally.add(&counted);
-        self.observer.second(self.share.worker, second, counted);
-    }
-
-    /// Hands on what is left at the end.
-    pub(crate) fn tell_rest(&mut self) {
-        if let Some(second) = self.seconds_told.take() {
-            self.tell_second(second);
-        }
-        if let Some(records) = self.records.take().filter(|records| !records.is_empty()) {
-            self.observer.records(records);
-        }
-        self.observer.done(self.share.worker);
     }
 }
