@@ -10,6 +10,8 @@ use crate::tally::{Late, Tally};
 
 /// Of all that were due: above this share of late ones, the rate was not the one that was asked for.
 const MOST_LATE: f64 = 0.01;
+/// So few say nothing, however small the run.
+const FEW: u64 = 1;
 /// A worker that waits less than this part of its time has no CPU left.
 const BUSY: f64 = 0.9;
 
@@ -20,7 +22,7 @@ pub(crate) fn limits_met(plan: &Plan, tally: &Tally, busy: f64) -> Vec<String> {
     let late = &tally.late;
     let due = tally.started + late.unstarted;
     let missed = late.starts + late.unstarted;
-    if missed as f64 > due as f64 * MOST_LATE {
+    if missed > FEW && missed as f64 > due as f64 * MOST_LATE {
         let tolerance = Late::TOLERANCE.as_millis();
         let what =
             format!("{missed} of {due} connections started more than {tolerance} ms late or never");
@@ -32,7 +34,7 @@ pub(crate) fn limits_met(plan: &Plan, tally: &Tally, busy: f64) -> Vec<String> {
             format!("{what}: this machine gave the generator no time; lower --rate, or leave it more CPU")
         });
     }
-    if late.closes as f64 > tally.torn_down as f64 * MOST_LATE {
+    if late.closes > FEW && late.closes as f64 > tally.torn_down as f64 * MOST_LATE {
         reasons.push(format!(
             "{} of {} closes came late: too few connections were ready for --close-rate; raise -c, or lower the rate",
             late.closes, tally.torn_down

@@ -101,9 +101,10 @@ impl Worker<'_> {
                 let at_once = self.ramped_room(now, wanted);
                 next = self.start_due(to_start.min(at_once), now);
             }
-            // Out of ports or files: the rest of the wave would only fail the same way.
-            let all_started =
-                self.starts >= wanted || self.pause_until.is_some() || !self.may_start(now);
+            // Out of ports or files: the rest of the wave would only fail the same way, and what is
+            // open gives some back. Where nothing is, the pause is waited for.
+            let starved = self.pause_until.is_some() && !self.exchanges.is_empty();
+            let all_started = self.starts >= wanted || starved || !self.may_start(now);
             if self.is_cut(now) {
                 return Ok(());
             }

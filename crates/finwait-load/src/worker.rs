@@ -321,7 +321,8 @@ impl<'a> Worker<'a> {
     fn next_close(&self) -> Option<Instant> {
         let pace = self.close_pace?;
         let due = pace.due(self.share.numbers.nth(self.closes));
-        self.epoch.checked_add(due)
+        // Before the first hold is over nothing can be ready.
+        self.epoch.checked_add(self.plan.hold.saturating_add(due))
     }
 
     /// Closes those that the rate wants closed by now. If none is ready, the next one that is
