@@ -1,9 +1,10 @@
 //! `finwait merge`: the results of the parts of one run, added up.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 
-use anyhow::Context;
-use finwait_load::{RunResult, Threshold};
+use finwait_load::{MergeError, RunResult, Threshold};
+use serde_json::Value;
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Table};
@@ -14,7 +15,7 @@ use crate::{judge, note};
 pub(crate) struct Job {
     /// The results, as `finwait load --json` has written them.
     pub(crate) files: Vec<String>,
-    /// Whether parts may be missing.
+    /// Whether parts may be missing, or cut short.
     pub(crate) partial: bool,
     pub(crate) json: bool,
     /// Beside those that the parts were given.
@@ -30,30 +31,18 @@ pub(crate) fn run(job: &Job) -> anyhow::Result<Exit> {
         .iter()
         .map(|name| read(name))
         .collect::<Result<Vec<_>, _>>()?;
-    let result = RunResult::merge(&results, job.partial)
-        .map_err(|error| Failure::usage(format!("cannot be merged: {error}")))?;
-    let mut thresholds = Vec::new();
-    for text in &result.config.fail_if {
-        let threshold: Threshold = text
-            .parse()
-            .with_context(|| format!("a result has a --fail-if that cannot be read: '{text}'"))?;
-        thresholds.push(threshold);
+    if !job.partial {
+        check_interrupted(&job.files, &results)?;
     }
-    thresholds.extend(job.fail_if.iter().cloned());
+    let result = RunResult::merge(&results, job.partial)
+        .map_err(|error| Failure::usage(explained(&error, &job.files, &results)))?;
+    let thresholds = thresholds(job, &result)?;
     if job.json {
         output::show(&result.to_json())?;
     } else {
         output::show(&Table::new(&result).to_text())?;
     }
-    if !result.segments.is_whole() {
-        let (have, of) = (result.segments.have.len(), result.segments.of);
-        note::say(format_args!(
-            "{have} of {of} parts: the sum is not that of the whole run"
-        ));
-    }
-    if result.interrupted {
-        note::say("a part was interrupted: the sum is not that of the whole run");
-    }
+    say_what_is_missing(&result);
     judge::say_limits(&result);
     let failed = judge::thresholds(&thresholds, &result);
     Ok(match () {
@@ -67,17 +56,107 @@ pub(crate) fn run(job: &Job) -> anyhow::Result<Exit> {
     })
 }
 
+/// A part that was cut short leaves a hole just as one that is not there.
+fn check_interrupted(files: &[String], results: &[RunResult]) -> Result<(), Failure> {
+    let mut parts = files.iter().zip(results);
+    match parts.find(|(_, result)| result.interrupted) {
+        None => Ok(()),
+        Some((name, _)) => Err(Failure::usage(format!(
+            "'{name}': was interrupted, so the sum is not that of the whole run; --allow-partial \
+             goes on all the same"
+        ))),
+    }
+}
+
+/// Names the files that an error is about: among many parts nobody wants to search for them.
+fn explained(error: &MergeError, files: &[String], results: &[RunResult]) -> String {
+    let first = &results[0];
+    let find = |wanted: &dyn Fn(&RunResult) -> bool| results.iter().position(wanted).unwrap_or(0);
+    match error {
+        MergeError::Config { field } => {
+            let other = find(&|other| other.config != first.config);
+            let values = [&results[other], first].map(|result| value_of(result, field));
+            let [theirs, ours] = values;
+            let (other, first) = (&files[other], &files[0]);
+            format!("'{other}' and '{first}': {error}: {theirs} and {ours}")
+        }
+        MergeError::Parts(..) => {
+            let other = find(&|other| other.segments.of != first.segments.of);
+            format!("'{}' and '{}': {error}", files[0], files[other])
+        }
+        MergeError::Overlap(part) => {
+            let parts = files.iter().zip(results);
+            let twice = parts.filter(|(_, result)| result.segments.have.contains(part));
+            let names: Vec<_> = twice.map(|(name, _)| format!("'{name}'")).collect();
+            format!("{}: {error}", names.join(" and "))
+        }
+        _ => format!("cannot be merged: {error}"),
+    }
+}
+
+/// A field of the configuration, by its name in the JSON object.
+fn value_of(result: &RunResult, field: &str) -> Value {
+    let config = serde_json::to_value(&result.config).unwrap_or_default();
+    let key = field.strip_prefix("config.").unwrap_or(field);
+    config.get(key).cloned().unwrap_or_default()
+}
+
+/// What the parts were given, which is the same for all of them, and what was typed here.
+fn thresholds(job: &Job, result: &RunResult) -> Result<Vec<Threshold>, Failure> {
+    let mut thresholds = Vec::new();
+    for text in &result.config.fail_if {
+        let threshold: Threshold = text.parse().map_err(|error| {
+            let name = &job.files[0];
+            Failure::usage(format!("'{name}': config.fail_if cannot be read: {error}"))
+        })?;
+        thresholds.push(threshold);
+    }
+    // One that was given to both is judged, and said, once.
+    let known: Vec<_> = thresholds.iter().map(Threshold::to_string).collect();
+    let new = |threshold: &&Threshold| !known.contains(&threshold.to_string());
+    thresholds.extend(job.fail_if.iter().filter(new).cloned());
+    Ok(thresholds)
+}
+
+/// Says why the sum is not that of the whole run, if it is not.
+fn say_what_is_missing(result: &RunResult) {
+    let segments = &result.segments;
+    let config = &result.config;
+    if !segments.is_whole() {
+        let (have, of) = (segments.have.len(), segments.of);
+        note::say(format_args!(
+            "{have} of {of} parts: the sum is not that of the whole run"
+        ));
+    }
+    if result.interrupted {
+        note::say("a part was interrupted: the sum is not that of the whole run");
+    } else if let (Some(total), None, true) = (config.total, config.duration_s, segments.is_whole())
+        && result.tally.started < total
+    {
+        // As one does when nobody accepts in its first second.
+        note::say(format_args!(
+            "{} of {total} connections were started: a part stopped before its time",
+            result.tally.started
+        ));
+    }
+}
+
 fn read(name: &str) -> Result<RunResult, Failure> {
     let failed = |why: String| Failure::usage(format!("'{name}': {why}"));
-    let unreadable = |error: std::io::Error| {
-        let why = finwait_platform::describe_error(&error);
-        failed(format!("cannot be read: {why}"))
-    };
-    let size = fs::metadata(name).map_err(unreadable)?.len();
-    if size > MOST_BYTES {
-        return Err(failed(format!("is {size} bytes long, and no result is")));
+    let bytes = read_at_most(name, MOST_BYTES)
+        .map_err(|error| failed(format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(failed(format!(
+            "is more than {MOST_BYTES} bytes long, and no result is"
+        )));
     }
-    let bytes = fs::read(name).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| failed("is not UTF-8".to_owned()))?;
     RunResult::from_json(&text).map_err(|error| failed(error.to_string()))
+}
+
+/// What is read says how long it is, not what the OS says: a pipe or a device has no length.
+fn read_at_most(name: &str, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(name)?.take(most + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -21,8 +21,10 @@ use crate::verdict::{Ending, Progress};
 pub enum ReadError {
     /// It is not JSON, or not an object of this form.
     Form(serde_json::Error),
-    /// It is one of another kind or version.
-    Schema(String),
+    /// There is nothing in it.
+    Empty,
+    /// It is one of another kind or version; without a name if it has none.
+    Schema(Option<String>),
     /// A part of it is not what it should be.
     Field {
         /// Which one.
@@ -44,11 +46,13 @@ impl RunResult {
     ///
     /// If it is not a result of this version, was cut off, or its numbers contradict each other.
     pub fn from_json(text: &str) -> Result<Self, ReadError> {
+        if text.trim().is_empty() {
+            return Err(ReadError::Empty);
+        }
         let value: Value = serde_json::from_str(text).map_err(ReadError::Form)?;
         match value.get("schema").and_then(Value::as_str) {
             Some(SCHEMA) => {}
-            Some(other) => return Err(ReadError::Schema(format!("'{}'", other.escape_debug()))),
-            None => return Err(ReadError::Schema("missing".to_owned())),
+            other => return Err(ReadError::Schema(other.map(str::to_owned))),
         }
         let wire: Wire = serde_json::from_str(text).map_err(ReadError::Form)?;
         let result = from_wire(&wire)?;
@@ -262,7 +266,12 @@ impl fmt::Display for ReadError {
                 write!(f, "is cut off: {error}")
             }
             Self::Form(error) => write!(f, "is not a result of finwait load --json: {error}"),
-            Self::Schema(found) => write!(f, "has the schema {found}, and {SCHEMA} is wanted"),
+            Self::Empty => f.write_str("is empty"),
+            Self::Schema(None) => write!(f, "has no schema, and {SCHEMA} is wanted"),
+            Self::Schema(Some(found)) => {
+                let found = found.escape_debug();
+                write!(f, "has the schema '{found}', and {SCHEMA} is wanted")
+            }
             Self::Field { name, why } => write!(f, "{name} {why}"),
         }
     }
@@ -272,7 +281,7 @@ impl std::error::Error for ReadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Form(error) => Some(error),
-            Self::Schema(_) | Self::Field { .. } => None,
+            Self::Empty | Self::Schema(_) | Self::Field { .. } => None,
         }
     }
 }

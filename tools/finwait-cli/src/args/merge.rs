@@ -13,7 +13,7 @@ pub(super) struct MergeArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
 
-    /// Go on although parts are missing
+    /// Go on although parts are missing, or were interrupted
     #[arg(long)]
     allow_partial: bool,
 
@@ -29,11 +29,12 @@ pub(super) struct MergeArgs {
 
 const AFTER_HELP: &str = "\
 Counts and histograms are added exactly, in any order; percentiles are those of all connections, and
-not averages of averages. Results that are not parts of one run are refused.
+not averages of averages. Results that are not parts of one run are refused. The open connections at
+most are the sum of the parts' own, a bound; the time of the run is that of its longest part.
 
-Exit codes: 0 done; 2 usage, unreadable, or not parts of one run; 3 nothing was tested; 4 the generator
-was the limit in some part; 74 the results could not be written; 99 a --fail-if was true, or had no
-value.
+Exit codes: 0 done; 2 usage, unreadable, incomplete, or not parts of one run; 3 nothing was tested; 4
+the generator was the limit in some part; 74 the results could not be written; 99 a --fail-if was
+true, or had no value.
 
 Example:
   finwait merge part-1.json part-2.json --fail-if 'bad.rate>0.1%'";

@@ -1,6 +1,7 @@
 //! Runs the command and talks with it, every wait bounded.
 #![expect(dead_code, reason = "each test file uses its own part of this")]
 
+pub(crate) mod parts;
 pub(crate) mod results;
 
 use std::io::{Read, Write};
