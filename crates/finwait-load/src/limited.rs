@@ -27,7 +27,8 @@ pub(crate) fn limits_met(plan: &Plan, tally: &Tally, busy: f64) -> Vec<String> {
         let what =
             format!("{missed} of {due} connections started more than {tolerance} ms late or never");
         reasons.push(if late.starts_for_room * 2 > late.starts || late.unstarted > late.starts {
-            format!("{what}: all {} that may be open at once were open; raise -c", plan.connections)
+            let here = plan.segment.share(plan.connections as u64);
+            format!("{what}: all {here} that may be open at once were open; raise -c")
         } else if busy >= BUSY {
             format!("{what}: the generator had no CPU left; lower --rate, or split the run with --segment")
         } else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use finwait::{FinishOn, Limits};
 
-use crate::close::{CloseMix, CloseMode};
+use crate::close::{CloseMix, CloseMode, mixed};
 use crate::reception::Expect;
 use crate::schedule::Segment;
 
@@ -115,15 +115,23 @@ impl Plan {
         self.earlier_request.as_ref().unwrap_or(&self.request)
     }
 
-    /// Where connection `id` goes: to the targets in turn, and from one source after the other
-    /// once all targets had their turn, so that every pair is used as often.
+    /// Where connection `id` goes, and from where: each pair of a target and a source is used once
+    /// among as many connections in a row as there are pairs.
     pub(crate) fn pair(&self, id: u64) -> (SocketAddr, Option<IpAddr>) {
-        let targets = self.targets.len() as u64;
-        let target = self.targets[(id % targets) as usize];
-        let sources = self.sources.len() as u64;
-        let source = (sources > 0).then(|| self.sources[(id / targets % sources) as usize]);
+        let (targets, sources) = (self.targets.len() as u64, self.sources.len() as u64);
+        let pair = spread(id, targets * sources.max(1));
+        let target = self.targets[(pair % targets) as usize];
+        let source = (sources > 0).then(|| self.sources[(pair / targets) as usize]);
         (target, source)
     }
+}
+
+/// One of `n`: each once in any `n` numbers that begin at a multiple of `n`, in an order that begins
+/// elsewhere in each such block. So every second or fourth number, which are those of one worker or
+/// of one part of a run, come to all of them as well.
+fn spread(id: u64, n: u64) -> u64 {
+    let n = n.max(1);
+    (id % n + mixed(id / n) % n) % n
 }
 
 /// Limits for a client that wants proof: it waits for the peer's FIN and for the acknowledgement
@@ -181,4 +189,35 @@ pub struct Drip {
     pub bytes: usize,
     /// The time from one to the next.
     pub period: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn all_pairs_are_used_as_often_whichever_part_of_the_numbers_it_is() {
+        for n in [1_u64, 2, 3, 4, 16, 64] {
+            for block in 0..20 {
+                let mut used: Vec<_> = (0..n).map(|i| spread(block * n + i, n)).collect();
+                used.sort_unstable();
+                assert_eq!(used, (0..n).collect::<Vec<_>>());
+            }
+            for step in 1..9 {
+                for first in 0..step {
+                    let mut used = vec![0_u64; n as usize];
+                    let each = 4_096;
+                    for k in 0..each {
+                        used[spread(first + k * step, n) as usize] += 1;
+                    }
+                    let even = each / n;
+                    let near = even / 2..=even * 3 / 2;
+                    assert!(
+                        used.iter().all(|used| near.contains(used)),
+                        "{n} {step} {used:?}"
+                    );
+                }
+            }
+        }
+    }
 }

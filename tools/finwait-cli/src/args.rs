@@ -125,6 +125,9 @@ fn one_line(error: &clap::Error) -> String {
         .strip_prefix("error: ")
         .unwrap_or(&line)
         .replace(" tip: ", "; ");
+    if line.ends_with("see --help") {
+        return line;
+    }
     format!("{line}; see --help")
 }
 

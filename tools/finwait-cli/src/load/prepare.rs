@@ -307,7 +307,8 @@ fn name_of(job: &Job) -> String {
 fn host_field(job: &Job, target: SocketAddr) -> String {
     match &job.target {
         Target::Remote(endpoint) => endpoint.http_host_at(target.port()),
-        Target::Embedded(_) => target.to_string(),
+        // Without its port, which is another in each part of a run.
+        Target::Embedded(_) => target.ip().to_string(),
     }
 }
 
