@@ -125,6 +125,7 @@ fn one_line(error: &clap::Error) -> String {
         .strip_prefix("error: ")
         .unwrap_or(&line)
         .replace(" tip: ", "; ");
+    // Some errors point there themselves.
     if line.ends_with("see --help") {
         return line;
     }

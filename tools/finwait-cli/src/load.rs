@@ -26,6 +26,7 @@ pub(crate) use sinks::Files;
 
 use crate::args::{Endpoint, Family, StartAt};
 use crate::exit::{Exit, Failure};
+use crate::output::units::grouped;
 use crate::output::{self, Table};
 use crate::serve::cpus;
 use crate::{interrupt, judge, note};
@@ -89,8 +90,10 @@ pub(crate) enum Request {
 }
 
 pub(crate) fn run(job: &Job) -> anyhow::Result<Exit> {
+    // Before anything is looked up or overwritten.
+    wait_until_start(job)?;
     let mut prepared = prepare::prepare(job)?;
-    let sinks = Sinks::create(&job.files, job.seed)?;
+    let mut sinks = Sinks::create(&job.files, job.seed)?;
     let control = Arc::new(Control::new());
     let interrupted = Arc::clone(&control);
     interrupt::on_first(move || interrupted.stop())?;
@@ -98,6 +101,7 @@ pub(crate) fn run(job: &Job) -> anyhow::Result<Exit> {
         note::say(line);
     }
     wait_for_start(job, &control)?;
+    sinks.begin();
     let (outcome, followed) = followed_run(job, &prepared, &control, sinks);
     let outcome = outcome.context("the generator failed")?;
     if let Some(server) = prepared.server.take() {
@@ -117,12 +121,7 @@ pub(crate) fn run(job: &Job) -> anyhow::Result<Exit> {
 
 /// Waits for the common start, or for somebody who does not want to wait any more.
 fn wait_for_start(job: &Job, control: &Control) -> Result<(), Failure> {
-    let Some(start_at) = &job.start_at else {
-        return Ok(());
-    };
-    let wait = start_at
-        .wait(SystemTime::now())
-        .map_err(|why| Failure::usage(format!("--start-at: {why}")))?;
+    let wait = wait_until_start(job)?;
     let end = std::time::Instant::now() + wait;
     while !control.is_stopped() {
         let left = end.saturating_duration_since(std::time::Instant::now());
@@ -132,6 +131,14 @@ fn wait_for_start(job: &Job, control: &Control) -> Result<(), Failure> {
         thread::park_timeout(left.min(Duration::from_millis(50)));
     }
     Ok(())
+}
+
+/// How long it is until the common start; refused if that is over.
+fn wait_until_start(job: &Job) -> Result<Duration, Failure> {
+    let wait = job.start_at.map(|start| start.wait(SystemTime::now()));
+    let wait = wait.transpose();
+    let wait = wait.map_err(|why| Failure::usage(format!("--start-at: {why}")))?;
+    Ok(wait.unwrap_or_default())
 }
 
 /// Runs the plan, and follows it on a thread of its own.
@@ -190,7 +197,7 @@ fn finish(
         note::say(choice);
     }
     if let Some(aborted) = &followed.aborted {
-        note::say(format_args!("--abort-if {aborted}; the run was stopped"));
+        note::say(format_args!("--abort-if {aborted}"));
     }
     let failed = if job.segment == Segment::WHOLE {
         judge::thresholds(&job.fail_if, &result)
@@ -232,6 +239,9 @@ fn result_of(job: &Job, prepared: &Prepared, outcome: &Outcome, followed: &Follo
 
 fn nothing_tested(job: &Job, prepared: &Prepared, result: &RunResult) -> String {
     let tally = &result.tally;
+    if tally.started == 0 && result.interrupted {
+        return "nothing was tested: interrupted before the first connection".to_owned();
+    }
     let worst = tally.errors.iter().max_by_key(|(_, count)| **count);
     let (why, code) = match worst {
         Some((error, _)) => (error.describe(), Some(error.code)),
@@ -254,6 +264,7 @@ fn nothing_tested(job: &Job, prepared: &Prepared, result: &RunResult) -> String 
     let choice = choice.map_or(String::new(), |choice| format!("; {choice}"));
     format!(
         "{}: nothing was tested: of {} connections none was established: {why}{mend}{choice}",
-        prepared.name, tally.started
+        prepared.name,
+        grouped(tally.started)
     )
 }

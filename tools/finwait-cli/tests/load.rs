@@ -38,7 +38,12 @@ fn a_closed_loop_against_the_embedded_server_is_graceful_throughout() {
     assert_eq!(json["generator"]["embedded_server"], true);
     assert_eq!(json["generator"]["limited"], false);
     assert_eq!(json["errors"], json!([]));
-    let lines: Vec<_> = ran.stderr.lines().collect();
+    // What ran before on this machine may have filled its TIME-WAIT table, which is said too.
+    let lines: Vec<_> = ran
+        .stderr
+        .lines()
+        .filter(|line| !line.starts_with("finwait: TIME-WAIT: "))
+        .collect();
     assert_eq!(lines.len(), 1, "{ran:?}");
     assert!(
         lines[0].contains("no TARGET") && lines[0].contains("-c 20"),
@@ -87,7 +92,7 @@ fn a_server_of_ones_own_sees_what_is_counted_here() {
     let addr = server.addr().to_string();
     let ran = load(&[&addr, "-n", "300", "-c", "30", "--send", "text:hello"]).expect(0);
     // Nothing was chosen that would have to be said.
-    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.errors(), Vec::<&str>::new());
     let json = ran.json();
     all(&json, 300, "graceful", "fin-clean");
     assert_eq!(json["target"], addr);

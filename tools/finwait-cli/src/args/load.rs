@@ -186,7 +186,7 @@ struct ResultArgs {
     #[arg(long, value_name = "EXPR")]
     abort_if: Vec<Threshold>,
 
-    /// Show no progress
+    /// Show no progress, and not what was chosen for you; warnings and errors are shown
     #[arg(short, long)]
     quiet: bool,
 

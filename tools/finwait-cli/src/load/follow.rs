@@ -2,7 +2,6 @@
 //! nobody or has already failed.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -159,7 +158,15 @@ impl Follower<'_> {
                 && !self.follow.control.is_stopped()
             {
                 let value = threshold.format_value(value);
-                self.followed.aborted = Some(format!("{threshold}: {value} after {second} s"));
+                // The last, broken second is told when all are done.
+                let then = if whole {
+                    "the run was stopped"
+                } else {
+                    "the run was over by then"
+                };
+                let nth = second + 1;
+                self.followed.aborted =
+                    Some(format!("{threshold}: {value} after second {nth}; {then}"));
                 self.follow.control.stop();
             }
         }
@@ -232,11 +239,6 @@ impl std::fmt::Debug for Message {
             Self::Done(_) => "Done",
         })
     }
-}
-
-/// An error of the OS in the words of all errors here.
-pub(super) fn why(error: &io::Error) -> String {
-    finwait_platform::describe_error(error)
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use hdrhistogram::serialization::interval_log::{
 };
 use serde::Serialize;
 
-use super::follow::why;
 use crate::exit::Failure;
 
 /// Where to write what.
@@ -48,11 +47,14 @@ struct Sink {
 
 impl Sink {
     fn create(flag: &'static str, name: &str) -> Result<Self, Failure> {
+        if name == "-" {
+            return Err(Failure::usage(format!(
+                "{flag} -: stdout is for the results; give a file"
+            )));
+        }
+        // In the words of std: ours are made for sockets.
         let file = File::create(name).map_err(|error| {
-            Failure::usage(format!(
-                "{flag} '{name}': cannot be written: {}",
-                why(&error)
-            ))
+            Failure::usage(format!("{flag} '{name}': cannot be written: {error}"))
         })?;
         Ok(Self {
             flag,
@@ -67,7 +69,7 @@ impl Sink {
             return;
         }
         if let Err(error) = write(&mut self.file) {
-            self.failed = Some(why(&error));
+            self.failed = Some(error.to_string());
         }
     }
 
@@ -88,16 +90,24 @@ impl Sinks {
                 .map(|name| Sink::create(flag, name))
                 .transpose()
         };
-        let mut hdr = create("--hdr", &files.hdr)?;
-        if let Some(hdr) = &mut hdr {
-            hdr.with(begin_hdr);
+        if files.log.is_some() && files.log == files.hdr {
+            return Err(Failure::usage(
+                "--log and --hdr: are the same file; give each its own",
+            ));
         }
         Ok(Self {
             log: create("--log", &files.log)?,
-            hdr,
+            hdr: create("--hdr", &files.hdr)?,
             sample: files.log_sample.unwrap_or(1.0),
             seed,
         })
+    }
+
+    /// The run begins now.
+    pub(super) fn begin(&mut self) {
+        if let Some(hdr) = &mut self.hdr {
+            hdr.with(begin_hdr);
+        }
     }
 
     pub(super) fn records(&mut self, records: &[Record]) {

@@ -45,11 +45,13 @@ impl Ran {
             .unwrap_or_else(|error| panic!("not one JSON object: {error}\n{self:?}"))
     }
 
-    /// The lines of stderr that finwait said, without the notes and the progress of a run.
+    /// The lines of stderr that finwait said, without the notes and the progress of a run. A warning
+    /// of a full TIME-WAIT table is of what ran before on this machine.
     pub(crate) fn errors(&self) -> Vec<&str> {
         self.stderr
             .lines()
             .filter(|line| !line.contains("no TARGET") && !line.contains(" started/s, "))
+            .filter(|line| !line.starts_with("finwait: TIME-WAIT: "))
             .collect()
     }
 

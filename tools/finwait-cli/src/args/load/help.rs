@@ -2,29 +2,35 @@
 
 use finwait_load::Threshold;
 
-pub(super) const SHORT: &str = "\
-Every connection gets exactly one verdict: graceful is good, and so are closed, aborted and abandoned
-where --close asks for them. Ctrl-C or SIGTERM stops starting connections, drains those that are
-open, and prints the results; a second one leaves at once. More with --help.";
+// A paragraph is one line here: clap breaks it where the terminal ends.
+macro_rules! verdicts {
+    () => {
+        "\
+Every connection gets exactly one verdict: graceful is good, and so are closed, aborted and \
+abandoned where --close asks for them. Ctrl-C or SIGTERM stops starting connections, drains those \
+that are open, and prints the results; a second one leaves at once."
+    };
+}
 
-const LONG: &str = "\
-Every connection gets exactly one verdict: graceful is good, and so are closed, aborted and abandoned
-where --close asks for them. Ctrl-C or SIGTERM stops starting connections, drains those that are
-open, and prints the results; a second one leaves at once.
+pub(super) const SHORT: &str = concat!(verdicts!(), " More with --help.");
 
-A half-close comes right after the request. A server that takes the client's FIN for an abort may cut
-its response short then: nginx does when it has to wait. --close fin --expect http sends no FIN
+const LONG: &str = concat!(
+    verdicts!(),
+    "
+
+A half-close comes right after the request. A server that takes the client's FIN for an abort may \
+cut its response short then: nginx does when it has to wait. --close fin --expect http sends no FIN \
 before the response is complete.
 
-Metrics of --fail-if and --abort-if; a rate is a share of the finished connections, a time has its
-unit, operators are > >= < <= == !=:
-";
+Metrics of --fail-if and --abort-if, with one of > >= < <= == !=:
+"
+);
 
 const EXITS: &str = "
-Exit codes: 0 the run is valid, whatever the verdicts are; 2 usage, or the preflight refused; 3
-nothing was tested: unknown host, refused, no route; 4 the generator was the limit (ports, descriptors,
-CPU, too few connections), so the result is invalid; 74 results or logs could not be written; 99 a
---fail-if or --abort-if was true, or had no value; 130 interrupted, with results.
+Exit codes: 0 the run is valid, whatever the verdicts are; 2 usage, or the preflight refused; 3 \
+nothing was tested: unknown host, refused, no route; 4 the generator was the limit (ports, \
+descriptors, CPU, too few connections), so the result is invalid; 74 results or logs could not be \
+written; 99 a --fail-if or --abort-if was true, or had no value; 130 interrupted, with results.
 
 Examples:
   finwait load -z 2s
@@ -34,5 +40,5 @@ Examples:
   finwait load --rate 500/s -z 2s --close mix=half:80,rst:20 --fail-if 'bad.rate>0.1%'";
 
 pub(super) fn long() -> String {
-    format!("{LONG}{}\n{EXITS}", Threshold::metrics_help())
+    format!("{LONG}{}{EXITS}", Threshold::metrics_help())
 }
