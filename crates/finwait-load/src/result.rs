@@ -175,6 +175,10 @@ pub struct Generator {
     pub cpu_user: Option<Duration>,
     /// CPU time in the kernel on its behalf, where the OS tells.
     pub cpu_system: Option<Duration>,
+    /// When the first of its parts began, since the Unix epoch, by the clock of its machine.
+    pub began_first: Duration,
+    /// When the last of its parts began.
+    pub began_last: Duration,
     /// Workers.
     pub threads: u64,
     /// Processes that made the parts.

@@ -101,6 +101,9 @@ pub(crate) fn run(job: &Job) -> anyhow::Result<Exit> {
         note::say(line);
     }
     wait_for_start(job, &control)?;
+    let began = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     sinks.begin();
     let (outcome, followed) = followed_run(job, &prepared, &control, sinks);
     let outcome = outcome.context("the generator failed")?;
@@ -116,12 +119,15 @@ pub(crate) fn run(job: &Job) -> anyhow::Result<Exit> {
         );
         return Err(Failure::new(Exit::Internal, message).into());
     }
-    finish(job, &prepared, &outcome, &followed)
+    finish(job, &prepared, began, &outcome, &followed)
 }
 
 /// Waits for the common start, or for somebody who does not want to wait any more.
 fn wait_for_start(job: &Job, control: &Control) -> Result<(), Failure> {
     let wait = wait_until_start(job)?;
+    if wait > Duration::from_secs(1) && !job.quiet {
+        note::say(format_args!("begins in {:.0} s", wait.as_secs_f64()));
+    }
     let end = std::time::Instant::now() + wait;
     while !control.is_stopped() {
         let left = end.saturating_duration_since(std::time::Instant::now());
@@ -173,10 +179,11 @@ fn followed_run(
 fn finish(
     job: &Job,
     prepared: &Prepared,
+    began: Duration,
     outcome: &Outcome,
     followed: &Followed,
 ) -> anyhow::Result<Exit> {
-    let result = result_of(job, prepared, outcome, followed);
+    let result = result_of(job, prepared, began, outcome, followed);
     let tested = result.tally.tested_anything();
     if job.json {
         output::show(&result.to_json())?;
@@ -217,10 +224,18 @@ fn finish(
     })
 }
 
-fn result_of(job: &Job, prepared: &Prepared, outcome: &Outcome, followed: &Followed) -> RunResult {
+fn result_of(
+    job: &Job,
+    prepared: &Prepared,
+    began: Duration,
+    outcome: &Outcome,
+    followed: &Followed,
+) -> RunResult {
     let fail_if = job.fail_if.iter().map(Threshold::to_string).collect();
     let config = Config::new(&prepared.plan, prepared.name.clone(), fail_if);
     let generator = Generator {
+        began_first: began,
+        began_last: began,
         nofile: prepared.nofile,
         embedded_server: prepared.embedded,
         ..Generator::default()

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::time::Duration;
 
 use finwait_load::{MergeError, RunResult, Threshold};
 use serde_json::Value;
@@ -120,6 +121,16 @@ fn thresholds(job: &Job, result: &RunResult) -> Result<Vec<Threshold>, Failure> 
 
 /// Says why the sum is not that of the whole run, if it is not.
 fn say_what_is_missing(result: &RunResult) {
+    let generator = &result.generator;
+    let apart = generator.began_last.saturating_sub(generator.began_first);
+    // A second is what a common start by hand comes to; much less than the run does no harm.
+    if apart > Duration::from_secs(1) && apart > result.elapsed / 10 {
+        note::say(format_args!(
+            "the parts began up to {:.1} s apart, so the rates and the most open at once are not those \
+             of one run; --start-at lets them begin together",
+            apart.as_secs_f64()
+        ));
+    }
     let segments = &result.segments;
     let config = &result.config;
     if !segments.is_whole() {

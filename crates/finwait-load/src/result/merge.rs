@@ -79,6 +79,8 @@ impl RunResult {
         self.elapsed = self.elapsed.max(other.elapsed);
         self.interrupted |= other.interrupted;
         let (mine, others) = (&mut self.generator, &other.generator);
+        mine.began_first = mine.began_first.min(others.began_first);
+        mine.began_last = mine.began_last.max(others.began_last);
         mine.cpu_user = sum(mine.cpu_user, others.cpu_user);
         mine.cpu_system = sum(mine.cpu_system, others.cpu_system);
         mine.threads = mine.threads.saturating_add(others.threads);

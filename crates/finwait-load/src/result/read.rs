@@ -92,6 +92,8 @@ fn from_wire(wire: &Wire) -> Result<RunResult, ReadError> {
         elapsed: time("elapsed_s", wire.elapsed_s)?,
         interrupted: wire.interrupted,
         generator: Generator {
+            began_first: Duration::from_micros(generator.began_first_unix_us),
+            began_last: Duration::from_micros(generator.began_last_unix_us),
             cpu_user: cpu("generator.cpu_user_s", generator.cpu_user_s)?,
             cpu_system: cpu("generator.cpu_system_s", generator.cpu_system_s)?,
             threads: generator.threads,

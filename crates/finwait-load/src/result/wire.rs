@@ -147,6 +147,8 @@ pub(super) struct ErrorCount {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GeneratorFields {
+    pub(super) began_first_unix_us: u64,
+    pub(super) began_last_unix_us: u64,
     pub(super) cpu_user_s: Option<f64>,
     pub(super) cpu_system_s: Option<f64>,
     pub(super) threads: u64,

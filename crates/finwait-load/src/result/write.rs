@@ -138,6 +138,8 @@ impl RunResult {
     fn generator_fields(&self) -> GeneratorFields {
         let generator = &self.generator;
         GeneratorFields {
+            began_first_unix_us: micros(generator.began_first),
+            began_last_unix_us: micros(generator.began_last),
             cpu_user_s: generator.cpu_user.map(seconds),
             cpu_system_s: generator.cpu_system.map(seconds),
             threads: generator.threads,

@@ -30,7 +30,10 @@ const EXITS: &str = "
 Exit codes: 0 the run is valid, whatever the verdicts are; 2 usage, or the preflight refused; 3 \
 nothing was tested: unknown host, refused, no route; 4 the generator was the limit (ports, \
 descriptors, CPU, too few connections), so the result is invalid; 74 results or logs could not be \
-written; 99 a --fail-if or --abort-if was true, or had no value; 130 interrupted, with results.
+written; 99 a --fail-if or --abort-if was true, or had no value; 130 interrupted, with results. Of \
+several the first of 130, 74, 4, 3, 99.
+
+With --rate, what was due before -z is over still starts, late, within --stop-within.
 
 Examples:
   finwait load -z 2s
