@@ -48,13 +48,24 @@ fn every_pair_of_a_target_and_a_source_is_used_as_often() {
 }
 
 #[test]
-fn the_next_connection_goes_to_the_next_target() {
+fn every_pair_has_its_turn_before_one_has_its_second_in_a_part_too() {
     let servers = [serve("echo"), serve("echo")];
     let mut plan = plan(servers[0].addr());
     plan.targets = servers.iter().map(|server| server.addr()).collect();
+    plan.total = Some(200);
+    plan.connections = 1;
+    for record in run(&plan).records.chunks(2) {
+        // Shown in the order in which they ended; with one at once that of their numbers.
+        assert_ne!(record[0].peer, record[1].peer);
+    }
+    // Half of the numbers, all of them even, come to both targets as well.
+    plan.segment = Segment { index: 0, of: 2 };
+    plan.connections = 2;
     let seen = run(&plan);
-    for record in &seen.records {
-        assert_eq!(record.peer, plan.targets[record.id as usize % 2]);
+    assert_eq!(seen.records.len(), 100);
+    for target in &plan.targets {
+        let count = seen.records.iter().filter(|r| r.peer == *target).count();
+        assert!((25..=75).contains(&count), "{count} of 100 to {target}");
     }
 }
 
