@@ -169,8 +169,14 @@ impl Worker<'_> {
     /// Whether another connection may be started at all.
     fn may_start(&self, now: Instant) -> bool {
         let in_time = |at: Instant| match self.due_at() {
-            // One that was due in time still starts, late as it is.
-            Some(due) => due < at,
+            // One that was due in time still starts, late as it is, while there is time for it to
+            // come to its end.
+            Some(due) => {
+                due < at
+                    && at
+                        .checked_add(self.plan.stop_within / 2)
+                        .is_none_or(|at| now < at)
+            }
             None => now < at,
         };
         !self.control.is_stopped()

@@ -200,6 +200,9 @@ fn finish(
         note::say(nothing_tested(job, prepared, &result));
     }
     judge::say_limits(&result);
+    if let Some(reused) = preflight::ports_were_reused(&prepared.plan, &result) {
+        note::say(reused);
+    }
     if let (Some(choice), true) = (&prepared.choice, tested) {
         note::say(choice);
     }

@@ -95,11 +95,16 @@ fn explained(error: &MergeError, files: &[String], results: &[RunResult]) -> Str
     }
 }
 
-/// A field of the configuration, by its name in the JSON object.
-fn value_of(result: &RunResult, field: &str) -> Value {
+/// A field of the configuration, by its name in the JSON object; of a long one the beginning.
+fn value_of(result: &RunResult, field: &str) -> String {
+    const MOST: usize = 100;
     let config = serde_json::to_value(&result.config).unwrap_or_default();
     let key = field.strip_prefix("config.").unwrap_or(field);
-    config.get(key).cloned().unwrap_or_default()
+    let text = config.get(key).unwrap_or(&Value::Null).to_string();
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text,
+    }
 }
 
 /// What the parts were given, which is the same for all of them, and what was typed here.

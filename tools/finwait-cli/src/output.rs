@@ -17,7 +17,8 @@ pub(crate) fn show(text: &str) -> anyhow::Result<Exit> {
         .and_then(|()| stdout.flush())
     {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let why = finwait_platform::describe_error(&error);
+            // In std's words: those of the platform are made for sockets.
+            let why = error;
             Err(Failure::new(
                 Exit::ResultsLost,
                 format!("stdout: cannot be written: {why}"),

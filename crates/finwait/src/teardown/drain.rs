@@ -63,8 +63,9 @@ impl Teardown {
             Event::Readable => self.readable = true,
             Event::Writable => {
                 // On Linux a writable edge after the half-close says that our FIN was
-                // acknowledged. Only one policy ends by that.
-                if self.bounds.finish == Finish::Acked && self.acked_at.is_never() {
+                // acknowledged. One policy ends by that, and one wants it anyway: asked now, the
+                // report says when it came.
+                if self.bounds.finish != Finish::PeerFin && self.acked_at.is_never() {
                     self.state = State::Drain {
                         idle_at,
                         look_at: at,

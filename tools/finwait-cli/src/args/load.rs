@@ -112,7 +112,8 @@ struct ShapeArgs {
     #[arg(long, value_name = "HOW", default_value = "half", value_parser = parse::close)]
     close: CloseMix,
 
-    /// Close so many connections per second, of those that are ready for it
+    /// Close so many connections per second, of those that are ready for it; once -z is over, the
+    /// rest at once
     #[arg(long, value_name = "N/s", value_parser = units::rate, allow_hyphen_values = true,
           conflicts_with = "storm")]
     close_rate: Option<f64>,

@@ -7,6 +7,7 @@ mod tests;
 
 use std::time::Duration;
 
+use finwait_load::{CloseMode, Ending, Plan, RunResult};
 use finwait_platform::{self as platform, ConntrackUse, TimeWaitReuse};
 
 use crate::output::units::grouped;
@@ -94,6 +95,27 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         conntrack(facts),
     ];
     all.into_iter().flatten().collect()
+}
+
+/// After the run: whether our own closed connections filled half of the local ends. From there on
+/// Linux looks through the others, one by one, for an end whose TIME-WAIT may be cut short: the
+/// search is in the time of each connect, and no connect fails.
+pub(super) fn ports_were_reused(plan: &Plan, result: &RunResult) -> Option<String> {
+    let ports = machine_facts().ports?;
+    let pairs = plan.targets.len().max(1) * plan.sources.len().max(1);
+    let ends = ports.saturating_mul(pairs as u64);
+    let endings = result.tally.endings();
+    let ours = [Ending::FinClean, Ending::Closed].map(|ending| endings.get(&ending).copied());
+    let closed: u64 = ours.into_iter().flatten().sum();
+    let spent = closed > ends / 2 && plan.close.has(CloseMode::Half);
+    spent.then(|| {
+        format!(
+            "{} connections had {} local ends to choose from: where ours was the first FIN, the search \
+             for ports that are not in TIME-WAIT is in 'connect'; more --source-ip addresses mend it",
+            grouped(closed),
+            grouped(ends)
+        )
+    })
 }
 
 /// When Linux takes a port in TIME-WAIT again that it may take again: the peer's timestamps must

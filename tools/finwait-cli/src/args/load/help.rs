@@ -33,7 +33,8 @@ descriptors, CPU, too few connections), so the result is invalid; 74 results or 
 written; 99 a --fail-if or --abort-if was true, or had no value; 130 interrupted, with results. Of \
 several the first of 130, 74, 4, 3, 99.
 
-With --rate, what was due before -z is over still starts, late, within --stop-within.
+With --rate, what was due before -z is over still starts, late, within half of --stop-within. \
+--json and the table are for whoever reads stdout: if nobody does, that is no error.
 
 Examples:
   finwait load -z 2s

@@ -23,7 +23,8 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "TIME", value_parser = units::time, allow_hyphen_values = true)]
     drain_idle: Option<Duration>,
 
-    /// The longest time from the half-close to the end [default: 60s]
+    /// The longest time from the half-close, or from the request where the response comes before
+    /// the close, to the end; the pauses of --read-rate are not counted [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = units::time, allow_hyphen_values = true)]
     drain_total: Option<Duration>,
 
@@ -31,7 +32,8 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "TIME", value_parser = units::time, allow_hyphen_values = true)]
     confirm: Option<Duration>,
 
-    /// How long open connections may go on once the run was interrupted, or its time is over
+    /// How long open connections may go on once the run was interrupted, or its time is over; those
+    /// that --hold keeps at the end of -z have that time before
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::time_or_zero,
           allow_hyphen_values = true)]
     pub(super) stop_within: Duration,

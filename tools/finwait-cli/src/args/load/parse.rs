@@ -5,6 +5,9 @@ use finwait_load::{CloseMix, CloseMode, Drip, Expect};
 use super::units;
 use crate::args::Endpoint;
 
+/// All connections share one copy, in memory.
+pub(super) const MOST_PAYLOAD: u64 = 1 << 30;
+
 #[derive(Debug, Clone)]
 pub(super) enum TypedTarget {
     Tcp(Endpoint),
@@ -96,10 +99,8 @@ pub(super) fn payload(text: &str) -> Result<Payload, String> {
     if let Some(text) = text.strip_prefix("text:") {
         return Ok(Payload::Text(text.to_owned()));
     }
-    // All connections share one copy, in memory.
-    const MOST: u64 = 1 << 30;
     match units::size(text) {
-        Ok(size) if size <= MOST => Ok(Payload::Filler(size)),
+        Ok(size) if size <= MOST_PAYLOAD => Ok(Payload::Filler(size)),
         Ok(_) => Err("is more than 1g, which is held in memory".to_owned()),
         Err(why) => Err(format!("{why}; or give @FILE or text:STRING")),
     }
