@@ -27,9 +27,10 @@ pub(crate) fn limits_met(plan: &Plan, tally: &Tally, busy: f64) -> Vec<String> {
         let what =
             format!("{missed} of {due} connections started more than {tolerance} ms late or never");
         let here = plan.segment.share(plan.connections as u64);
-        // Those that never started have no reason of their own; all open at once is one.
+        // Those that never started have no reason of their own; that all were open is one.
         let were_full = tally.most_open >= here;
-        reasons.push(if late.starts_for_room * 2 > late.starts && were_full {
+        let for_room = late.starts_for_room * 2 > late.starts || late.unstarted > late.starts;
+        reasons.push(if for_room && were_full {
             format!("{what}: all {here} that may be open at once were open; raise -c")
         } else if busy >= BUSY {
             format!("{what}: the generator had no CPU left; lower --rate, or split the run with --segment")
