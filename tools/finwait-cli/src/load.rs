@@ -11,7 +11,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use finwait::Limits;
@@ -128,9 +128,9 @@ fn wait_for_start(job: &Job, control: &Control) -> Result<(), Failure> {
     if wait > Duration::from_secs(1) && !job.quiet {
         note::say(format_args!("begins in {:.0} s", wait.as_secs_f64()));
     }
-    let end = std::time::Instant::now() + wait;
+    let end = Instant::now() + wait;
     while !control.is_stopped() {
-        let left = end.saturating_duration_since(std::time::Instant::now());
+        let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
         }
@@ -159,6 +159,7 @@ fn followed_run(
     let (relay, messages) = Relay::new(job.files.log.is_some(), seconds);
     let follow = Follow {
         control,
+        began: Instant::now(),
         workers: prepared.plan.workers(),
         sinks,
         view,

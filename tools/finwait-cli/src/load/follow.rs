@@ -74,6 +74,8 @@ impl Observer for Relay {
 #[derive(Debug)]
 pub(super) struct Follow<'a> {
     pub(super) control: &'a Control,
+    /// Not after the run did: the thread that follows may be late.
+    pub(super) began: Instant,
     /// How many workers tell their seconds.
     pub(super) workers: usize,
     pub(super) sinks: Sinks,
@@ -102,7 +104,7 @@ pub(super) fn follow(follow: Follow<'_>, messages: &Messages) -> Followed {
     let mut follower = Follower {
         seconds: Seconds::new(follow.workers),
         total: Tally::default(),
-        began: Instant::now(),
+        began: follow.began,
         followed: Followed::default(),
         follow,
     };
