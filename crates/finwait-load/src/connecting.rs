@@ -87,7 +87,7 @@ impl Worker<'_> {
         self.settle(record);
     }
 
-    pub(crate) fn connect_expired(&mut self, index: usize, _now: Instant) {
+    pub(crate) fn connect_expired(&mut self, index: usize) {
         let exchange = self.exchanges.remove(index);
         self.connecting -= 1;
         let which = (exchange.id, exchange.intended, exchange.started);

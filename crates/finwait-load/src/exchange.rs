@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use finwait_platform as platform;
@@ -163,7 +164,7 @@ impl Exchange {
     }
 
     /// The request that is under way.
-    pub(crate) fn request<'p>(&self, plan: &'p Plan) -> &'p std::sync::Arc<[u8]> {
+    pub(crate) fn request<'p>(&self, plan: &'p Plan) -> &'p Arc<[u8]> {
         if self.is_last(plan) {
             &plan.request
         } else {
@@ -277,7 +278,7 @@ impl Exchange {
     }
 
     fn write(&mut self, plan: &Plan, now: Instant) {
-        let request = std::sync::Arc::clone(self.request(plan));
+        let request = Arc::clone(self.request(plan));
         let Stage::Talking(stream) = &mut self.stage else {
             return;
         };

@@ -257,7 +257,7 @@ impl<'a> Worker<'a> {
             return;
         };
         match exchange.stage {
-            Stage::Connecting(_) => self.connect_expired(index, now),
+            Stage::Connecting(_) => self.connect_expired(index),
             Stage::Talking(_) => {
                 // The last look: what came just in time counts.
                 self.drive(index);
