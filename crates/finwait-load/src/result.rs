@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use finwait::FinishOn;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Mode, Plan};
@@ -90,6 +91,10 @@ pub struct Config {
     pub drain_idle_s: f64,
     /// From our FIN to the end.
     pub drain_total_s: Option<f64>,
+    /// From the peer's FIN to the acknowledgement of ours, where that is waited for.
+    pub confirm_s: Option<f64>,
+    /// How long open connections may go on once the run is over.
+    pub stop_within_s: f64,
     /// Expressions that make the run fail.
     pub fail_if: Vec<String>,
 }
@@ -129,6 +134,11 @@ impl Config {
             flush_stall_s: seconds(plan.limits.flush_stall),
             drain_idle_s: seconds(plan.limits.drain_idle),
             drain_total_s: plan.limits.drain_total.map(seconds),
+            confirm_s: match plan.limits.finish_on {
+                FinishOn::PeerFinAndAcked { confirm } => Some(seconds(confirm)),
+                FinishOn::PeerFin | FinishOn::Acked { .. } => None,
+            },
+            stop_within_s: seconds(plan.stop_within),
             fail_if,
         }
     }
