@@ -120,8 +120,9 @@ fn the_recipe_for_gnu_parallel_makes_one_run_of_two_processes() {
     assert_eq!(merged["bytes"]["sent"], summary.received_bytes);
 }
 
-/// As `ssh NAME -- COMMAND`, on this machine whatever the name.
-const SSH: &str = "#!/bin/sh\nshift\n[ \"$1\" = -- ] && shift\nexec sh -c \"$*\"\n";
+/// As `ssh NAME -- COMMAND`, on this machine whatever the name. The other end of an ssh sets SHELL, and GNU parallel runs nothing
+/// there without it, yet calls that a success.
+const SSH: &str = "#!/bin/sh\nshift\n[ \"$1\" = -- ] && shift\nSHELL=/bin/sh exec sh -c \"$*\"\n";
 
 #[test]
 fn the_recipe_for_several_machines_collects_their_results() {
