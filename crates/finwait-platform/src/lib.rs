@@ -297,6 +297,40 @@ pub fn connect_from(target: SocketAddr, source: Option<IpAddr>) -> io::Result<Tc
     imp::connect_from(target, source)
 }
 
+/// [`connect_from`], with the source's port given too, or with a receive buffer of a chosen size.
+///
+/// `socket`, SO_RCVBUF if there is a size, `bind` if there is a source, `connect`. A buffer that is
+/// set before the connection bounds the window from its first segment on; Linux doubles the number
+/// and has a least size of its own.
+///
+/// # Errors
+///
+/// Those of [`connect_from`], and [`AddrInUse`](io::ErrorKind::AddrInUse) if the source's port is
+/// taken: also by a connection of this host that is in TIME-WAIT, whatever its peer was.
+pub fn connect_bound(
+    target: SocketAddr,
+    source: Option<SocketAddr>,
+    receive_buffer: Option<usize>,
+) -> io::Result<TcpStream> {
+    portable::connect_bound(target, source, receive_buffer)
+}
+
+/// Sends, and tells the kernel that more follows at once, so that the last segment is held back:
+/// a [`half_close`] right after puts the FIN on it.
+///
+/// `send` with MSG_MORE. `None` if this system has no such flag; nothing is sent then.
+///
+/// # Errors
+///
+/// Those of `send`: [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full.
+///
+/// # Portability
+///
+/// Linux. Elsewhere a FIN that follows the data closely may ride on it, or not: nobody promises.
+pub fn send_before_fin<S: AsSocket>(socket: &S, bytes: &[u8]) -> io::Result<Option<usize>> {
+    imp::send_before_fin(&SockRef::from(socket), bytes)
+}
+
 /// Listens on `addr` with a queue of `backlog` connections; the listener is non-blocking.
 ///
 /// `socket`, SO_REUSEADDR, `bind`, `listen`. The system caps the backlog without a word: see

@@ -76,6 +76,28 @@ pub(crate) fn start_connect(socket: Socket, target: SocketAddr) -> io::Result<Tc
     }
 }
 
+pub(crate) fn connect_bound(
+    target: SocketAddr,
+    source: Option<SocketAddr>,
+    receive_buffer: Option<usize>,
+) -> io::Result<TcpStream> {
+    let domain = Domain::for_address(target);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    if let Some(bytes) = receive_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    if let Some(source) = source {
+        // Checks the families, and gives an IPv6 source the target's zone.
+        let checked = source_address(target, Some(source.ip()))?.and_then(|at| at.as_socket());
+        if let Some(mut at) = checked {
+            at.set_port(source.port());
+            socket.bind(&at.into())?;
+        }
+    }
+    start_connect(socket, target)
+}
+
 pub(crate) fn listen(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;

@@ -10,7 +10,7 @@ use std::io;
 use std::os::windows::io::AsRawSocket;
 use std::time::Duration;
 
-pub(crate) use plain::{connect_from, discard};
+pub(crate) use plain::{connect_from, discard, send_before_fin};
 pub(crate) use settings::{
     conntrack_use, fin_timeout, kernel_release, listen_backlog_cap, local_port_range,
     local_reserved_ports, orphan_cap, time_wait_cap, time_wait_count, time_wait_length,

@@ -41,6 +41,11 @@ fn length(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
+pub(crate) fn send_before_fin(socket: &Socket, bytes: &[u8]) -> io::Result<Option<usize>> {
+    let flags = libc::MSG_MORE | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    retry_interrupted(|| socket.send_with_flags(bytes, flags)).map(Some)
+}
+
 pub(crate) fn connect_from(target: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let source = source_address(target, source)?;
     let kind = Type::STREAM.nonblocking();

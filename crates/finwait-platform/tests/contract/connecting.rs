@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 
-use finwait_platform::{connect_from, half_close, listen, take_error};
+use finwait_platform::{
+    connect_bound, connect_from, half_close, listen, send_before_fin, take_error,
+};
 use socket2::{Domain, Socket, Type};
 
-use crate::support::{accept, read_to_eof, until};
+use crate::support::{LINUX, accept, read_to_eof, told, until};
 
 /// All of 127/8 is this host on Linux; elsewhere one address of it is.
 fn loopback(last: u8) -> IpAddr {
@@ -45,6 +47,71 @@ fn the_listener_sees_the_address_that_was_connected_from() {
     client.write_all(b"hello").unwrap();
     half_close(&client).unwrap();
     assert_eq!(read_to_eof(&mut server), b"hello");
+}
+
+#[test]
+fn the_port_to_connect_from_can_be_given() {
+    let listener = listen(any_port(loopback(1)), 16).unwrap();
+    let target = listener.local_addr().unwrap();
+    let first = connect_from(target, Some(loopback(1))).unwrap();
+    connected(&first).unwrap();
+    let source = first.local_addr().unwrap();
+    let taken = connect_bound(target, Some(source), None).unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse, "{taken}");
+
+    // Whoever closes second has no TIME-WAIT, so the port is free at once.
+    let mut server = accept(&listener, source);
+    half_close(&server).unwrap();
+    let mut first = first;
+    assert_eq!(read_to_eof(&mut first), b"");
+    half_close(&first).unwrap();
+    assert_eq!(read_to_eof(&mut server), b"");
+    drop((first, server));
+    let again = connect_bound(target, Some(source), None).unwrap();
+    connected(&again).unwrap();
+    assert_eq!(again.local_addr().unwrap(), source);
+}
+
+#[test]
+fn a_receive_buffer_bounds_what_the_peer_can_send() {
+    const SMALL: usize = 8 << 10;
+    let taken = |receive_buffer| {
+        let listener = listen(any_port(loopback(1)), 16).unwrap();
+        let target = listener.local_addr().unwrap();
+        let client = connect_bound(target, None, receive_buffer).unwrap();
+        connected(&client).unwrap();
+        let mut server = accept(&listener, client.local_addr().unwrap());
+        // Both have the same send buffer.
+        socket2::SockRef::from(&server)
+            .set_send_buffer_size(SMALL)
+            .unwrap();
+        server.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        while let Ok(bytes) = server.write(&[0; 4 << 10]) {
+            sent += bytes;
+            if sent > 64 << 20 {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        sent
+    };
+    let (small, usual) = (taken(Some(SMALL)), taken(None));
+    assert!(small < usual, "{small} < {usual}");
+}
+
+#[test]
+fn what_is_sent_before_a_fin_arrives_whole() {
+    let listener = listen(any_port(loopback(1)), 16).unwrap();
+    let client = connect_from(listener.local_addr().unwrap(), None).unwrap();
+    connected(&client).unwrap();
+    let mut server = accept(&listener, client.local_addr().unwrap());
+    let sent = send_before_fin(&client, b"hello").unwrap();
+    if let Some(sent) = told("a held segment", LINUX, sent) {
+        assert_eq!(sent, 5);
+        half_close(&client).unwrap();
+        assert_eq!(read_to_eof(&mut server), b"hello");
+    }
 }
 
 #[test]
