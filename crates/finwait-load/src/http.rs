@@ -1,15 +1,33 @@
 //! Where an HTTP/1 response ends (RFC 9112 section 6.3). The head is httparse's business.
 
+use std::time::Duration;
+
 use httparse::{EMPTY_HEADER, Response, Status};
 
-/// The framing of one response to a GET or a HEAD, fed as it arrives.
+/// The framing of one HTTP/1 response, fed as it arrives: where it ends, and what its head says of
+/// the connection.
+///
+/// ```
+/// use finwait_load::Framing;
+///
+/// let mut framing = Framing::default();
+/// let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1";
+/// // What follows belongs to the next response.
+/// assert_eq!(framing.receive(bytes), bytes.len() - 8);
+/// assert!(framing.is_complete(false));
+/// assert_eq!(framing.status(), Some(200));
+/// ```
 #[derive(Debug, Default)]
-pub(crate) struct Framing {
+pub struct Framing {
     state: State,
     /// It answers a HEAD: whatever its fields say, no body follows.
     head_only: bool,
     /// The server says that it closes after this response.
     closes: bool,
+    /// Of the final response; an interim one is only counted.
+    status: Option<u16>,
+    interim: bool,
+    keep_alive_s: Option<u32>,
     /// Of a head, or of a chunk-size line, that came in pieces.
     pending: Vec<u8>,
 }
@@ -35,7 +53,8 @@ const MOST_HEADERS: usize = 128;
 
 impl Framing {
     /// Of a response to a HEAD.
-    pub(crate) fn of_head() -> Self {
+    #[must_use]
+    pub fn of_head() -> Self {
         Self {
             head_only: true,
             ..Self::default()
@@ -43,11 +62,44 @@ impl Framing {
     }
 
     /// Whether the server has said that it closes after this response (RFC 9112 section 9.6).
-    pub(crate) fn closes(&self) -> bool {
+    #[must_use]
+    pub fn closes(&self) -> bool {
         self.closes
     }
 
-    pub(crate) fn receive(&mut self, mut bytes: &[u8]) {
+    /// The status code, once the head of the final response is there.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Whether an interim response (1xx) came first.
+    #[must_use]
+    pub fn has_interim(&self) -> bool {
+        self.interim
+    }
+
+    /// For how long the server says it keeps the connection when idle (`Keep-Alive: timeout=`).
+    #[must_use]
+    pub fn keep_alive(&self) -> Option<Duration> {
+        self.keep_alive_s.map(|s| Duration::from_secs(s.into()))
+    }
+
+    /// Whether only the connection's end says where the response ends: a cut cannot be seen.
+    #[must_use]
+    pub fn is_close_delimited(&self) -> bool {
+        self.state == State::UntilFin
+    }
+
+    /// Whether this is no HTTP/1 response at all, or one whose framing contradicts itself.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        self.state == State::Malformed
+    }
+
+    /// Takes what has come; how much of it belongs to this response. Of what is malformed, all.
+    pub fn receive(&mut self, all: &[u8]) -> usize {
+        let mut bytes = all;
         while !bytes.is_empty() {
             bytes = match self.state {
                 State::Head => self.head(bytes),
@@ -71,12 +123,16 @@ impl Framing {
                     rest
                 }
                 State::Trailer => self.trailer(bytes),
-                State::UntilFin | State::Complete | State::Malformed => return,
+                State::UntilFin | State::Malformed => return all.len(),
+                State::Complete => break,
             };
         }
+        all.len() - bytes.len()
     }
 
-    pub(crate) fn is_complete(&self, fin_read: bool) -> bool {
+    /// Whether all of it is there, given whether the peer's FIN was read after it.
+    #[must_use]
+    pub fn is_complete(&self, fin_read: bool) -> bool {
         self.state == State::Complete || (self.state == State::UntilFin && fin_read)
     }
 
@@ -93,6 +149,11 @@ impl Framing {
                     body => body,
                 };
                 self.closes = self.state == State::UntilFin || says_close(&response);
+                match response.code {
+                    Some(100..=199) => self.interim = true,
+                    code => self.status = code,
+                }
+                self.keep_alive_s = keep_alive(&response);
                 self.pending.clear();
                 &bytes[length.saturating_sub(before).min(bytes.len())..]
             }
@@ -163,6 +224,18 @@ fn says_close(response: &Response<'_, '_>) -> bool {
         })
     };
     has(b"close") || (response.version == Some(0) && !has(b"keep-alive"))
+}
+
+/// The parameter `timeout` of the field `Keep-Alive`: it is in no RFC since 2068, yet widely sent.
+fn keep_alive(response: &Response<'_, '_>) -> Option<u32> {
+    let mut fields = response.headers.iter();
+    let field = fields.find(|h| h.name.eq_ignore_ascii_case("keep-alive"))?;
+    let mut parameters = std::str::from_utf8(field.value).ok()?.split(',');
+    parameters.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let is_timeout = name.trim().eq_ignore_ascii_case("timeout");
+        is_timeout.then(|| value.trim().parse().ok()).flatten()
+    })
 }
 
 /// RFC 9112 section 6.3, for a response to a GET.
@@ -275,6 +348,37 @@ mod tests {
             "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
         assert!(complete(interim, false));
         assert!(!complete("HTTP/1.1 103 Early Hints\r\n\r\n", true));
+    }
+
+    #[test]
+    fn responses_that_follow_each_other_are_told_apart_however_they_are_cut() {
+        let all = b"HTTP/1.1 100 Continue\r\n\r\n\
+            HTTP/1.1 200 OK\r\nKeep-Alive: max=5, timeout=7\r\nContent-Length: 2\r\n\r\nok\
+            HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nno\r\n0\r\n\r\n";
+        for size in 1..=all.len() {
+            let mut seen = vec![Framing::default()];
+            for mut piece in all.chunks(size) {
+                while !piece.is_empty() {
+                    let framing = seen.last_mut().unwrap();
+                    piece = &piece[framing.receive(piece)..];
+                    if framing.is_complete(false) {
+                        seen.push(Framing::default());
+                    }
+                }
+            }
+            assert_eq!(seen.len(), 3, "{size}");
+            let told = |framing: &Framing| {
+                let seconds = framing.keep_alive().map(|t| t.as_secs());
+                (
+                    framing.status(),
+                    framing.has_interim(),
+                    framing.closes(),
+                    seconds,
+                )
+            };
+            assert_eq!(told(&seen[0]), (Some(200), true, false, Some(7)));
+            assert_eq!(told(&seen[1]), (Some(404), false, true, None));
+        }
     }
 
     #[test]

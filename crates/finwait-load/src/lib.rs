@@ -57,6 +57,7 @@ mod worker;
 
 pub use close::{CloseMix, CloseMode, MixError, is_sampled};
 pub use control::{Control, Live};
+pub use http::Framing;
 pub use observe::Observer;
 pub use phases::Phases;
 pub use plan::{Drip, Mode, Plan, default_limits};
