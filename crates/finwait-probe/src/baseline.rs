@@ -1,0 +1,187 @@
+//! How the server answers when nothing is done to it: what the checks compare with.
+
+use std::time::{Duration, Instant};
+
+use finwait_load::Expect;
+
+use crate::check::{Closing, Cost, Service};
+use crate::net::{Net, Opening, Seen};
+use crate::probe::{Patience, told};
+use crate::target::{Ask, Resource, Target};
+
+/// What a server does with plain requests.
+#[derive(Debug)]
+pub(crate) struct Baseline {
+    pub(crate) plain: Plain,
+    /// The response cannot end before our FIN has come.
+    pub(crate) needs_fin: bool,
+    /// A response of at least [`BIG`] bytes.
+    pub(crate) big: Option<Plain>,
+    /// A response that took at least [`LATE`].
+    pub(crate) late: Option<Plain>,
+    pub(crate) connections: u32,
+}
+
+/// A plain request and its response.
+#[derive(Debug, Clone)]
+pub(crate) struct Plain {
+    pub(crate) service: Service,
+    pub(crate) closing: Closing,
+    pub(crate) bytes: u64,
+    pub(crate) status: Option<u16>,
+    /// From the request to the last byte.
+    pub(crate) time: Duration,
+    pub(crate) close_delimited: bool,
+    pub(crate) beginning: Vec<u8>,
+    /// Nobody accepted: why.
+    pub(crate) refused: Option<String>,
+    told: String,
+}
+
+/// What the buffers on the way do not hold.
+pub(crate) const BIG: u64 = 1 << 20;
+/// Long enough for our FIN to come in the middle of the server's work.
+pub(crate) const LATE: Duration = Duration::from_millis(500);
+
+/// Of measuring the baseline.
+pub(crate) const MOST: Cost = Cost {
+    connections: 8,
+    at_once: 1,
+    bytes: 256 << 20,
+};
+
+impl Plain {
+    pub(crate) fn said(&self) -> &str {
+        &self.told
+    }
+
+    fn of(seen: &Seen, asked: Instant) -> Self {
+        let time = seen.last_byte.map(|at| at.saturating_duration_since(asked));
+        let first = seen.inbox.responses.first();
+        Self {
+            service: seen.service(),
+            closing: seen.closing(),
+            bytes: seen.inbox.bytes,
+            status: seen.inbox.status(),
+            time: time.unwrap_or_default(),
+            close_delimited: first.is_some_and(|r| r.framing.is_close_delimited()),
+            beginning: seen.inbox.beginning.clone(),
+            refused: seen.connected.is_none().then(|| told(seen)),
+            told: told(seen),
+        }
+    }
+}
+
+impl Baseline {
+    pub(crate) fn measure(target: &Target, patience: &Patience) -> std::io::Result<Self> {
+        let mut net = Net::new(target.addr, target.expect(), MOST)?;
+        let (mut plain, mut needs_fin) = (None, false);
+        for attempt in 0..3 {
+            needs_fin = attempt > 0 && may_need_fin(target) && !is_whole(plain.as_ref());
+            let new = exchange(
+                &mut net,
+                target,
+                Resource::Plain,
+                needs_fin,
+                patience.wait * 2,
+            );
+            if new.refused.is_some() && plain.is_some() {
+                continue;
+            }
+            let stop = new.service == Service::Whole;
+            plain = Some(new);
+            if stop {
+                break;
+            }
+        }
+        let plain = plain.unwrap_or_else(Plain::none);
+        needs_fin &= plain.service == Service::Whole;
+        let whole = plain.service == Service::Whole;
+        let mut baseline = Self {
+            big: (plain.bytes >= BIG && whole).then(|| plain.clone()),
+            late: (plain.time >= LATE && whole).then(|| plain.clone()),
+            plain,
+            needs_fin,
+            connections: 0,
+        };
+        if let Some(http) = target.http().filter(|_| baseline.plain.refused.is_none()) {
+            let more = |net: &mut Net, resource| {
+                // Half a minute for a response that is meant to take its time.
+                exchange(
+                    net,
+                    target,
+                    resource,
+                    false,
+                    patience.wait + Duration::from_secs(30),
+                )
+            };
+            if http.big.is_some() {
+                let big = more(&mut net, Resource::Big);
+                baseline.big = (big.bytes >= BIG && big.service == Service::Whole).then_some(big);
+            }
+            if http.late.is_some() {
+                let late = more(&mut net, Resource::Late);
+                baseline.late =
+                    (late.time >= LATE && late.service == Service::Whole).then_some(late);
+            }
+        }
+        baseline.connections = net.spent.connections;
+        Ok(baseline)
+    }
+
+    /// How long a response to this resource took.
+    pub(crate) fn time_of(&self, resource: Resource) -> Duration {
+        let of = match resource {
+            Resource::Plain | Resource::Post => Some(&self.plain),
+            Resource::Big => self.big.as_ref(),
+            Resource::Late => self.late.as_ref(),
+        };
+        of.unwrap_or(&self.plain).time
+    }
+}
+
+impl Plain {
+    fn none() -> Self {
+        Self {
+            service: Service::Nothing,
+            closing: Closing::NoConnection,
+            bytes: 0,
+            status: None,
+            time: Duration::ZERO,
+            close_delimited: false,
+            beginning: Vec::new(),
+            refused: Some("no connection".to_owned()),
+            told: "no connection".to_owned(),
+        }
+    }
+}
+
+fn is_whole(plain: Option<&Plain>) -> bool {
+    plain.is_some_and(|plain| plain.service == Service::Whole)
+}
+
+/// A protocol that is not known may want our FIN before it answers.
+fn may_need_fin(target: &Target) -> bool {
+    target.http().is_none() && target.expect() != Expect::Echo
+}
+
+fn exchange(
+    net: &mut Net,
+    target: &Target,
+    resource: Resource,
+    half_close: bool,
+    patience: Duration,
+) -> Plain {
+    let id = net.connected(Opening::default(), patience);
+    let asked = Instant::now();
+    net.send(id, &target.request(&Ask::get_and_close(resource)));
+    if half_close {
+        net.half_close(id);
+    }
+    net.wait(id, patience, |seen| seen.whole() > 0 || seen.is_over());
+    // What comes right behind it is part of the picture.
+    net.wait(id, patience.min(Duration::from_millis(200)), Seen::is_over);
+    let plain = Plain::of(net.seen(id), asked);
+    net.clear();
+    plain
+}

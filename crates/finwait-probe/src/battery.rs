@@ -1,0 +1,194 @@
+//! All checks against one server.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::baseline::{self, Baseline};
+use crate::check::{Check, Cost, Finding, Level, Word};
+use crate::checks;
+use crate::net::Net;
+use crate::probe::{Patience, Probe};
+use crate::target::Target;
+
+/// Every check, in the order in which they run.
+pub fn checks() -> impl Iterator<Item = &'static Check> {
+    checks::ALL.iter().flat_map(|group| group.iter())
+}
+
+/// What measuring a server's plain answers costs, before the first check.
+pub const BASELINE: Cost = baseline::MOST;
+
+/// Which checks, and how patiently.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// What bounds them.
+    pub patience: Patience,
+    /// Whether those that take minutes run too.
+    pub slow: bool,
+    /// Whether those that open many connections at once, or reset many, run too.
+    pub storms: bool,
+}
+
+/// What one check came to.
+#[derive(Debug, Clone)]
+pub struct Result {
+    /// The check.
+    pub check: &'static Check,
+    /// What it found.
+    pub finding: Finding,
+    /// How long it took.
+    pub took: Duration,
+    /// Connections it opened, and bytes it sent and received.
+    pub connections: u32,
+    /// Bytes that it sent.
+    pub sent: u64,
+    /// Bytes that it received.
+    pub received: u64,
+}
+
+impl Result {
+    /// Whether the target failed it: where `strict`, a SHOULD that was not kept counts as well.
+    #[must_use]
+    pub fn failed(&self, strict: bool) -> bool {
+        match self.finding.word {
+            Word::Fail => true,
+            Word::Warn => strict && self.check.level >= Level::Should,
+            _ => false,
+        }
+    }
+}
+
+/// Why a target cannot be probed at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfit {
+    /// No connection came about; why.
+    Unreachable(String),
+    /// It answered, and not in HTTP; with what.
+    NotHttp(String),
+    /// This machine could not do it; why.
+    Local(String),
+}
+
+/// How the server answers when nothing is done to it, for the head of a report.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plainly {
+    /// The status of its response, of HTTP.
+    pub status: Option<u16>,
+    /// The bytes of its response, its head included.
+    pub bytes: u64,
+    /// From the request to the last byte, in microseconds.
+    pub time_us: u64,
+    /// Bytes of the big response, if there is one.
+    pub big_bytes: Option<u64>,
+    /// Connections that this took.
+    pub connections: u32,
+}
+
+/// A server that can be probed.
+#[derive(Debug)]
+pub struct Battery<'a> {
+    target: &'a Target,
+    settings: &'a Settings,
+    baseline: Baseline,
+}
+
+impl<'a> Battery<'a> {
+    /// Asks the server what a plain request brings.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfit`]: if it cannot be reached, or speaks something else than HTTP where that is wanted.
+    pub fn new(target: &'a Target, settings: &'a Settings) -> std::result::Result<Self, Unfit> {
+        let baseline = Baseline::measure(target, &settings.patience)
+            .map_err(|error| Unfit::Local(error.to_string()))?;
+        if let Some(why) = &baseline.plain.refused {
+            return Err(Unfit::Unreachable(why.clone()));
+        }
+        if target.http().is_some() && baseline.plain.service == crate::Service::Wrong {
+            let text = String::from_utf8_lossy(&baseline.plain.beginning);
+            let text: String = text.chars().take(40).collect();
+            return Err(Unfit::NotHttp(text.escape_debug().to_string()));
+        }
+        Ok(Self {
+            target,
+            settings,
+            baseline,
+        })
+    }
+
+    /// What a plain request brought.
+    #[must_use]
+    pub fn plainly(&self) -> Plainly {
+        let plain = &self.baseline.plain;
+        Plainly {
+            status: plain.status,
+            bytes: plain.bytes,
+            time_us: u64::try_from(plain.time.as_micros()).unwrap_or(u64::MAX),
+            big_bytes: self.baseline.big.as_ref().map(|big| big.bytes),
+            connections: self.baseline.connections,
+        }
+    }
+
+    /// Does one check. It takes bounded time, and leaves no connection open.
+    #[must_use]
+    pub fn run(&self, check: &'static Check) -> Result {
+        let began = Instant::now();
+        let mut result = Result {
+            check,
+            finding: Finding::error("was not begun"),
+            took: Duration::ZERO,
+            connections: 0,
+            sent: 0,
+            received: 0,
+        };
+        result.finding = match self.left_out(check) {
+            Some(why) => Finding::skip(why),
+            None => self.run_now(check, &mut result),
+        };
+        result.took = began.elapsed();
+        result
+    }
+
+    fn run_now(&self, check: &'static Check, result: &mut Result) -> Finding {
+        let net = match Net::new(self.target.addr, self.target.expect(), check.most) {
+            Ok(net) => net,
+            Err(error) => return Finding::error(format!("no event loop: {error}")),
+        };
+        let mut probe = Probe {
+            target: self.target,
+            patience: &self.settings.patience,
+            baseline: &self.baseline,
+            net,
+        };
+        let finding = (check.run)(&mut probe);
+        let spent = probe.net.spent;
+        result.connections = spent.connections;
+        result.sent = spent.sent;
+        result.received = spent.received;
+        if spent.beyond {
+            return Finding::error(format!(
+                "would have taken more of the server than its allowance; until then: {}",
+                finding.said
+            ));
+        }
+        finding
+    }
+
+    /// Why a check is not done with this target.
+    fn left_out(&self, check: &Check) -> Option<&'static str> {
+        let (needs, settings) = (check.needs, self.settings);
+        match () {
+            () if needs.slow && !settings.slow => Some("takes minutes: --slow"),
+            () if needs.storm && !settings.storms => Some("is a storm: --storms"),
+            () if needs.http && self.target.http().is_none() => Some("the target is not HTTP"),
+            () if needs.big && self.baseline.big.is_none() => Some(
+                "needs a response of at least 1 MiB: --big-path (or a larger response, of tcp://)",
+            ),
+            () if needs.late && self.baseline.late.is_none() => {
+                Some("needs a response that takes 500 ms or more: --slow-path")
+            }
+            () => None,
+        }
+    }
+}

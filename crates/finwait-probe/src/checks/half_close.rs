@@ -1,0 +1,296 @@
+//! The client has said all it has to say and half-closes: is it still answered?
+
+use std::time::Duration;
+
+use crate::check::{Check, Closing, Cost, Finding, Level, Needs, Service, Severity, Word};
+use crate::net::{Id, Opening, Reading, Seen};
+use crate::probe::{Probe, found, told};
+use crate::target::{Ask, Resource};
+
+const TRIALS: u32 = 20;
+/// Of those that transfer megabytes.
+const FEW_TRIALS: u32 = 3;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "half-close/1",
+        title: "request, then our FIN",
+        severity: Severity::High,
+        level: Level::Should,
+        reference: "RFC 9293, 3.6",
+        demand: "A FIN says that its sender sends no more; the connection still carries the answer.",
+        does: "Sends a request, half-closes at once, and reads to the end; 20 times.",
+        harm: "Clients that half-close after their request, as nc and many scripts do, get no answer.",
+        remedy: "own server: take a read of 0 as the end of the requests, not of the connection",
+        needs: Needs::NONE,
+        most: Cost::one_by_one(TRIALS),
+        run: |probe| {
+            let request = probe.plain();
+            answered(
+                probe,
+                TRIALS,
+                Resource::Plain,
+                Opening::default(),
+                |net, id| {
+                    net.send(id, &request);
+                    net.half_close(id);
+                    true
+                },
+            )
+        },
+    },
+    Check {
+        id: "half-close/2",
+        title: "our FIN while the server still works",
+        severity: Severity::High,
+        level: Level::Should,
+        reference: "RFC 9293, 3.6",
+        demand: "A FIN says that its sender sends no more; the connection still carries the answer.",
+        does: "Asks for a response that takes its time, half-closes at once, and reads to the end; twice.",
+        harm: "Work is thrown away: a client that half-closed is taken for one that went away.",
+        remedy: "nginx: proxy_ignore_client_abort on; HAProxy: no option abortonclose",
+        needs: Needs {
+            late: true,
+            ..Needs::NONE
+        },
+        most: Cost::one_by_one(2),
+        run: |probe| {
+            let request = probe.target.request(&Ask::get(Resource::Late));
+            answered(probe, 2, Resource::Late, Opening::default(), |net, id| {
+                net.send(id, &request);
+                net.half_close(id);
+                true
+            })
+        },
+    },
+    Check {
+        id: "half-close/3",
+        title: "our FIN in mid-request",
+        severity: Severity::High,
+        level: Level::Must,
+        reference: "RFC 9112, 8",
+        demand: "A request that was cut short is incomplete, and not to be carried out.",
+        does: "Half-closes in the middle of the head, of a body with a length and of a chunked body.",
+        harm: "Half an upload is stored as if it were whole, or the connection is held for ever.",
+        remedy: "own server: at a read of 0 within a request answer 400, or close",
+        needs: Needs::NONE,
+        most: Cost::one_by_one(3),
+        run: cut_request,
+    },
+    Check {
+        id: "half-close/4",
+        title: "our FIN on the request's last segment",
+        severity: Severity::Medium,
+        level: Level::Should,
+        reference: "RFC 9293, 3.10.7.4",
+        demand: "The data of a segment is processed before the FIN that it carries.",
+        does: "As half-close/1, with the FIN on the last segment of the request; 20 times.",
+        harm: "Whether such clients are answered depends on how the network cut their bytes.",
+        remedy: "own server: read what is there before acting on a hang-up event (EPOLLRDHUP)",
+        needs: Needs::NONE,
+        most: Cost::one_by_one(TRIALS),
+        run: |probe| {
+            let request = probe.plain();
+            answered(
+                probe,
+                TRIALS,
+                Resource::Plain,
+                Opening::default(),
+                |net, id| net.send_with_fin(id, &request),
+            )
+        },
+    },
+    Check {
+        id: "half-close/5",
+        title: "our FIN, then slow reading",
+        severity: Severity::High,
+        level: Level::Should,
+        reference: "RFC 9293, 3.6",
+        demand: "The other direction stays open until its own FIN, however long its data take.",
+        does: "Half-closes, and takes a big response in small pieces with a small buffer; 3 times.",
+        harm: "Slow clients that half-closed lose the end of large responses.",
+        remedy: "own server: after the client's FIN go on writing; nothing more will ever be readable",
+        needs: Needs {
+            big: true,
+            ..Needs::NONE
+        },
+        most: Cost::one_by_one(FEW_TRIALS),
+        run: slow_reader,
+    },
+    Check {
+        id: "half-close/6",
+        title: "our FIN and no request",
+        severity: Severity::Medium,
+        level: Level::Should,
+        reference: "RFC 9112, 9.6",
+        demand: "A connection that its client has closed is closed in turn.",
+        does: "Connects, half-closes, waits for the FIN, and asks whether others are still served.",
+        harm: "Health checks and port scans each leave a socket in CLOSE-WAIT behind.",
+        remedy: "own server: close at a read of 0, also before the first byte",
+        needs: Needs::NONE,
+        most: Cost::one_by_one(6),
+        run: no_request,
+    },
+];
+
+/// One response each, of which nothing may be lost because of our FIN. `ask` says whether it could.
+fn answered(
+    probe: &mut Probe<'_>,
+    times: u32,
+    resource: Resource,
+    opening: Opening,
+    ask: impl Fn(&mut crate::net::Net, Id) -> bool,
+) -> Finding {
+    if let Some(finding) = probe.unanswered() {
+        return finding;
+    }
+    let wait = probe.wait_for(resource);
+    probe.repeat(times, |probe| {
+        let id = probe.connect_as(opening);
+        if !ask(&mut probe.net, id) {
+            return Finding::skip("this system cannot put a FIN on a chosen segment");
+        }
+        probe.net.wait(id, wait, Seen::is_over);
+        found(probe.net.seen(id))
+    })
+}
+
+/// A reader that takes about a second and a half for a big response.
+fn slow_reader(probe: &mut Probe<'_>) -> Finding {
+    const STEPS: u64 = 75;
+    const PERIOD: Duration = Duration::from_millis(20);
+    let bytes = probe.baseline.big.as_ref().map_or(0, |big| big.bytes) / STEPS;
+    let opening = Opening {
+        receive_buffer: Some(32 << 10),
+        reading: Reading::Slow {
+            bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+            period: PERIOD,
+        },
+        ..Opening::default()
+    };
+    let request = probe.target.request(&Ask::get(Resource::Big));
+    // The reader's own time comes on top, also where the machine is slow.
+    let wait = probe.wait_for(Resource::Big) + 20 * PERIOD * STEPS as u32;
+    if let Some(finding) = probe.unanswered() {
+        return finding;
+    }
+    probe.repeat(FEW_TRIALS, |probe| {
+        let id = probe.connect_as(opening);
+        probe.net.send(id, &request);
+        probe.net.half_close(id);
+        probe.net.wait(id, wait, Seen::is_over);
+        let seen = probe.net.seen(id);
+        let whole = probe.baseline.big.as_ref().map_or(0, |big| big.bytes);
+        let lost = whole.saturating_sub(seen.inbox.bytes);
+        found(seen).figure("lost", lost as f64, "bytes")
+    })
+}
+
+fn no_request(probe: &mut Probe<'_>) -> Finding {
+    let wait = probe.wait();
+    let closed = probe.repeat(3, |probe| {
+        let id = probe.connect();
+        probe.net.half_close(id);
+        probe.net.wait(id, wait, Seen::is_over);
+        let seen = probe.net.seen(id);
+        let word = match seen.closing() {
+            Closing::Fin => Word::Pass,
+            Closing::Open => Word::Fail,
+            Closing::Rst | Closing::FinThenRst => Word::Warn,
+            Closing::NoConnection | Closing::Lost => Word::Error,
+            Closing::NotLooked => Word::Error,
+        };
+        let said = match seen.closing() {
+            Closing::Open => format!("no FIN within {wait:?}"),
+            Closing::NoConnection | Closing::Lost => told(seen),
+            closing => format!("{closing}"),
+        };
+        Finding::new(word, said).verdicts(Service::NotAsked, seen.closing())
+    });
+    if closed.word == Word::Fail || probe.unanswered().is_some() {
+        return closed;
+    }
+    match probe.still_answers() {
+        Ok(()) => closed,
+        Err(why) => Finding::new(Word::Fail, format!("after it others are not served: {why}"))
+            .verdicts(Service::Nothing, closed.closing),
+    }
+}
+
+/// half-close/3: every way to cut a request short, once.
+fn cut_request(probe: &mut Probe<'_>) -> Finding {
+    let plain = probe.plain();
+    let head = &plain[..plain.len() / 2];
+    let mut worst = probe.repeat(1, |probe| cut_at(probe, head, false));
+    worst.share = None;
+    if !probe.is_http() {
+        return worst;
+    }
+    for (fields, body) in [
+        ("Content-Length: 10\r\n", &b"half"[..]),
+        ("Transfer-Encoding: chunked\r\n", b"4\r\nhalf\r\n"),
+    ] {
+        let ask = Ask {
+            method: "POST",
+            fields,
+            body,
+            ..Ask::get(Resource::Post)
+        };
+        let request = probe.target.request(&ask);
+        let finding = cut_at(probe, &request, true);
+        probe.net.clear();
+        worst = worse(worst, finding);
+    }
+    worst
+}
+
+fn worse(one: Finding, other: Finding) -> Finding {
+    if crate::probe::rank(other.word) > crate::probe::rank(one.word) {
+        other
+    } else {
+        one
+    }
+}
+
+/// Sends the beginning of a request and our FIN.
+fn cut_at(probe: &mut Probe<'_>, beginning: &[u8], in_body: bool) -> Finding {
+    /// A server that answers without the body does not wait longer.
+    const EARLY: Duration = Duration::from_millis(300);
+    let id = probe.connect();
+    probe.net.send(id, beginning);
+    // An answer that does not wait for the body says nothing about a body that was cut.
+    let early = in_body
+        && probe
+            .net
+            .wait(id, EARLY, |s| s.first_byte.is_some() || s.is_over());
+    probe.net.half_close(id);
+    let wait = probe.wait();
+    probe.net.wait(id, wait, Seen::is_over);
+    let seen = probe.net.seen(id);
+    let taken = probe.is_http() && !early && seen.inbox.status().is_some_and(|s| s < 400);
+    let place = if in_body {
+        "in the body"
+    } else {
+        "in the head"
+    };
+    let answer = seen
+        .inbox
+        .status()
+        .map_or_else(String::new, |s| format!("{s}, "));
+    let (word, said) = match seen.closing() {
+        _ if taken => (
+            Word::Fail,
+            format!("{place}: answered as if it were whole: {answer}"),
+        ),
+        Closing::Open => (
+            Word::Fail,
+            format!("{place}: {answer}no FIN within {wait:?}"),
+        ),
+        Closing::Fin => (Word::Pass, format!("{place}: {answer}FIN")),
+        closing @ (Closing::Rst | Closing::FinThenRst) => {
+            (Word::Warn, format!("{place}: {answer}{closing}"))
+        }
+        _ => (Word::Error, told(seen)),
+    };
+    Finding::new(word, said).verdicts(Service::NotAsked, seen.closing())
+}

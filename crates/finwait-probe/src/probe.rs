@@ -1,0 +1,222 @@
+//! What a check works with.
+
+use std::time::{Duration, Instant};
+
+use crate::baseline::Baseline;
+use crate::check::{Closing, Finding, Service, Share, Word};
+use crate::net::{Id, Net, Opening, Seen};
+use crate::target::{Ask, Resource, Target};
+
+/// What bounds the checks.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// How long the server may take for what it should do at once: to accept, to answer with what
+    /// it answered with before, to send its FIN.
+    pub wait: Duration,
+    /// How long a connection may stay idle before a check says that there is no idle timeout.
+    pub max_idle: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            wait: Duration::from_secs(2),
+            max_idle: Duration::from_secs(90),
+        }
+    }
+}
+
+/// One check's view of the server: what is known of it, and a client.
+#[derive(Debug)]
+pub struct Probe<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) patience: &'a Patience,
+    pub(crate) baseline: &'a Baseline,
+    pub(crate) net: Net,
+}
+
+/// Trials of one check, in time: when a server makes each of them wait, fewer say as much.
+const TRIALS_TIME: Duration = Duration::from_secs(6);
+const FEWEST_TRIALS: u32 = 2;
+
+impl Probe<'_> {
+    pub(crate) fn wait(&self) -> Duration {
+        self.patience.wait
+    }
+
+    /// For a response to this resource: what it took before, with room, and what is due at once.
+    pub(crate) fn wait_for(&self, resource: Resource) -> Duration {
+        self.patience.wait + 4 * self.baseline.time_of(resource)
+    }
+
+    pub(crate) fn is_http(&self) -> bool {
+        self.target.http().is_some()
+    }
+
+    /// A GET of the plain resource that keeps the connection; the only request of what is not HTTP.
+    pub(crate) fn plain(&self) -> Vec<u8> {
+        self.target.request(&Ask::get(Resource::Plain))
+    }
+
+    /// Opens a connection and waits for it, at most as long as anything.
+    pub(crate) fn connect(&mut self) -> Id {
+        self.connect_as(Opening::default())
+    }
+
+    pub(crate) fn connect_as(&mut self, opening: Opening) -> Id {
+        let patience = self.patience.wait;
+        self.net.connected(opening, patience)
+    }
+
+    /// Why a response cannot be asked for as it must be for a check; `None` if it can.
+    ///
+    /// A server that does not answer a plain request fails its own check, and all others that
+    /// begin with one would only repeat that.
+    pub(crate) fn unanswered(&self) -> Option<Finding> {
+        let plain = &self.baseline.plain;
+        (plain.service != Service::Whole).then(|| {
+            Finding::skip(format!(
+                "cannot be told apart: a plain request is not answered in full either ({})",
+                plain.said()
+            ))
+        })
+    }
+
+    /// Whether the server still answers as it did at first; why not.
+    pub(crate) fn still_answers(&mut self) -> Result<(), String> {
+        let (request, ends) = self.whole_request(Resource::Plain);
+        let id = self.connect();
+        self.net.send(id, &request);
+        if ends {
+            self.net.half_close(id);
+        }
+        let wait = self.wait_for(Resource::Plain);
+        self.net.wait(id, wait, |s| s.whole() > 0 || s.is_over());
+        let seen = self.net.seen(id);
+        if seen.service() == Service::Whole {
+            return Ok(());
+        }
+        Err(told(seen))
+    }
+
+    /// A request that ends the connection, and whether our FIN must follow for an answer.
+    pub(crate) fn whole_request(&self, resource: Resource) -> (Vec<u8>, bool) {
+        let request = self.target.request(&Ask::get_and_close(resource));
+        (request, self.baseline.needs_fin)
+    }
+
+    /// Repeats a trial and reports the worst: what varies must not pass by luck.
+    pub(crate) fn repeat(
+        &mut self,
+        times: u32,
+        mut trial: impl FnMut(&mut Self) -> Finding,
+    ) -> Finding {
+        let began = Instant::now();
+        let mut worst: Option<Finding> = None;
+        let (mut seen, mut of) = (0, 0);
+        let mut dearest = 0;
+        while of < times && (of < FEWEST_TRIALS || began.elapsed() < TRIALS_TIME) {
+            let before = self.net.left_bytes();
+            if before < dearest {
+                // A response of megabytes: fewer trials than were wanted stay within the allowance.
+                break;
+            }
+            let finding = trial(self);
+            self.net.clear();
+            dearest = dearest.max(before - self.net.left_bytes());
+            of += 1;
+            let (old, new) = (worst.as_ref().map(|f| rank(f.word)), rank(finding.word));
+            if old == Some(new) {
+                seen += 1;
+                if let Some(worst) = &mut worst
+                    && let (Some(a), Some(b)) = (worst.figure, finding.figure)
+                    && b.value > a.value
+                {
+                    *worst = finding;
+                }
+            } else if old.is_none_or(|old| new > old) {
+                seen = 1;
+                worst = Some(finding);
+            }
+            if matches!(
+                worst.as_ref().map(|f| f.word),
+                Some(Word::Skip | Word::Error)
+            ) {
+                break;
+            }
+        }
+        let mut worst = worst.unwrap_or_else(|| Finding::error("there was no trial"));
+        worst.share = Some(Share { seen, of });
+        worst
+    }
+}
+
+/// The worse, the higher; what could not be done hides everything.
+pub(crate) fn rank(word: Word) -> u8 {
+    match word {
+        Word::Pass => 0,
+        Word::Info => 1,
+        Word::Warn => 2,
+        Word::Fail => 3,
+        Word::Skip => 4,
+        Word::Error => 5,
+    }
+}
+
+/// The usual word for one response and its close: cut is worse than closed badly.
+pub(crate) fn usual(seen: &Seen) -> Word {
+    match (seen.service(), seen.closing()) {
+        (_, Closing::Lost) => Word::Error,
+        (Service::Whole, Closing::Fin) => Word::Pass,
+        (Service::Whole, _) => Word::Warn,
+        _ => Word::Fail,
+    }
+}
+
+/// The finding for one response and its close, judged as usual.
+pub(crate) fn found(seen: &Seen) -> Finding {
+    Finding::new(usual(seen), told(seen)).verdicts(seen.service(), seen.closing())
+}
+
+/// What happened on a connection, in a few words.
+pub(crate) fn told(seen: &Seen) -> String {
+    if let Some(error) = &seen.refused {
+        let why = finwait_platform::describe_error(error);
+        return format!("no connection: {why}");
+    }
+    if seen.connected.is_none() {
+        return "no connection in time".to_owned();
+    }
+    let bytes = seen.inbox.bytes;
+    let came = match seen.service() {
+        Service::Whole => format!("all {}", counted(bytes)),
+        Service::Nothing => "no byte".to_owned(),
+        Service::Wrong => format!("{} that are no answer", counted(bytes)),
+        Service::Cut | Service::NotAsked => format!("{}, not all", counted(bytes)),
+    };
+    let end = match (&seen.lost, seen.closing()) {
+        (Some(error), _) => finwait_platform::describe_error(error),
+        (_, Closing::Open) => "and no FIN".to_owned(),
+        (_, closing) => format!("then {closing}"),
+    };
+    format!("{came}, {end}")
+}
+
+/// `1 byte`, `4,194,304 bytes`.
+pub(crate) fn counted(bytes: u64) -> String {
+    let digits = bytes.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    let unit = if bytes == 1 { "byte" } else { "bytes" };
+    format!("{text} {unit}")
+}
+
+/// A time in milliseconds, for a figure.
+pub(crate) fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e5).round() / 1e2
+}
