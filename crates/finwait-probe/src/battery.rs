@@ -8,6 +8,7 @@ use crate::baseline::{self, Baseline};
 use crate::check::{Check, Cost, Finding, Level, Word};
 use crate::checks;
 use crate::net::Net;
+use crate::observer::{Observer, Sight};
 use crate::probe::{Patience, Probe};
 use crate::target::Target;
 
@@ -45,6 +46,17 @@ pub struct Result {
     pub sent: u64,
     /// Bytes that it received.
     pub received: u64,
+    /// The server's own side before and after, if it is looked at.
+    pub there: Option<There>,
+}
+
+/// The server's own side, before a check and after.
+#[derive(Debug, Clone, Serialize)]
+pub struct There {
+    /// Before the first connection.
+    pub before: Sight,
+    /// After the last one was closed, as soon as it looked as before, or a second later.
+    pub after: Sight,
 }
 
 impl Result {
@@ -91,7 +103,11 @@ pub struct Battery<'a> {
     target: &'a Target,
     settings: &'a Settings,
     baseline: Baseline,
+    observer: Option<&'a Observer>,
 }
+
+/// How long a server may take to let go of the last connections of a check, before it is looked at.
+const SETTLES: Duration = Duration::from_secs(1);
 
 impl<'a> Battery<'a> {
     /// Asks the server what a plain request brings.
@@ -114,7 +130,17 @@ impl<'a> Battery<'a> {
             target,
             settings,
             baseline,
+            observer: None,
         })
+    }
+
+    /// Looks at the server's process before and after each check.
+    #[must_use]
+    pub fn observed_by(self, observer: &'a Observer) -> Self {
+        Self {
+            observer: Some(observer),
+            ..self
+        }
     }
 
     /// What a plain request brought.
@@ -141,12 +167,15 @@ impl<'a> Battery<'a> {
             connections: 0,
             sent: 0,
             received: 0,
+            there: None,
         };
+        let before = self.observer.and_then(|observer| observer.look().ok());
         result.finding = match self.left_out(check) {
             Some(why) => Finding::skip(why),
             None => self.run_now(check, &mut result),
         };
         result.took = began.elapsed();
+        result.there = before.and_then(|before| self.there(before));
         result
     }
 
@@ -173,6 +202,20 @@ impl<'a> Battery<'a> {
             ));
         }
         finding
+    }
+
+    /// The server's side after a check: what it needs a moment for is no leak.
+    fn there(&self, before: Sight) -> Option<There> {
+        let end = Instant::now() + SETTLES;
+        loop {
+            let after = self.observer?.look().ok()?;
+            let files = after.open_files <= before.open_files;
+            let waits = |sight: &Sight| sight.states.get("CLOSE-WAIT").copied();
+            if (files && waits(&after) <= waits(&before)) || Instant::now() >= end {
+                return Some(There { before, after });
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Why a check is not done with this target.

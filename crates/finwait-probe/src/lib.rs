@@ -20,11 +20,13 @@ pub mod battery;
 mod check;
 mod checks;
 mod net;
+mod observer;
 mod probe;
 mod target;
 
 pub use check::{
     Check, Closing, Cost, Figure, Finding, Level, Needs, Service, Severity, Share, Word,
 };
+pub use observer::{Counters, Observer, Sight};
 pub use probe::{Patience, Probe};
 pub use target::{Http, Protocol, Target};
