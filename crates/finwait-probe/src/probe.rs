@@ -35,8 +35,7 @@ pub struct Probe<'a> {
     pub(crate) net: Net,
 }
 
-/// Trials of one check, in time: when a server makes each of them wait, fewer say as much.
-const TRIALS_TIME: Duration = Duration::from_secs(6);
+/// Of the trials of one check: when a server makes each of them wait, fewer say as much.
 const FEWEST_TRIALS: u32 = 2;
 
 impl Probe<'_> {
@@ -112,10 +111,11 @@ impl Probe<'_> {
         mut trial: impl FnMut(&mut Self) -> Finding,
     ) -> Finding {
         let began = Instant::now();
+        let time = 3 * self.wait();
         let mut worst: Option<Finding> = None;
         let (mut seen, mut of) = (0, 0);
         let mut dearest = 0;
-        while of < times && (of < FEWEST_TRIALS || began.elapsed() < TRIALS_TIME) {
+        while of < times && (of < FEWEST_TRIALS || began.elapsed() < time) {
             let before = self.net.left_bytes();
             if before < dearest {
                 // A response of megabytes: fewer trials than were wanted stay within the allowance.
