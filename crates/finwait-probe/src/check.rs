@@ -171,6 +171,21 @@ pub enum Word {
     Error,
 }
 
+impl Word {
+    /// Its first letter, for dense tables.
+    #[must_use]
+    pub fn letter(self) -> char {
+        match self {
+            Self::Pass => 'P',
+            Self::Info => 'I',
+            Self::Warn => 'W',
+            Self::Fail => 'F',
+            Self::Skip => 'S',
+            Self::Error => 'E',
+        }
+    }
+}
+
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -1,0 +1,134 @@
+//! Real servers: their report cards are those of docs/servers.md.
+#![cfg(target_os = "linux")]
+
+mod common;
+#[path = "servers/daemon.rs"]
+#[expect(dead_code, reason = "nobody asks for the log here")]
+mod daemon;
+#[path = "cards/hyper.rs"]
+mod hyper_server;
+#[path = "servers/kinds.rs"]
+mod kinds;
+#[path = "cards/more_kinds.rs"]
+mod more_kinds;
+#[path = "servers/upstream.rs"]
+mod upstream;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use daemon::Daemon;
+use finwait_probe::battery::{self, Battery, Settings};
+use finwait_probe::{Http, Protocol, Target};
+use kinds::{APACHE, HAPROXY, Kind, LIGHTTPD, NGINX};
+use more_kinds::{NGINX_ALWAYS, NGINX_OFF, NODE, PYTHON};
+use upstream::upstream;
+
+/// What a slow upstream, or a slow page, takes.
+const SLOW: Duration = Duration::from_millis(700);
+
+/// The line of this server in the document's block of cards, from the first letter on.
+#[track_caller]
+fn written(server: &str) -> String {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/servers.md");
+    let document = std::fs::read_to_string(document).expect("the document");
+    let mut lines = document.lines();
+    let line = lines.find_map(|line| line.strip_prefix(&format!("{server:<24}")));
+    let line = line.unwrap_or_else(|| panic!("{server} has no card in docs/servers.md"));
+    line.trim().to_owned()
+}
+
+/// The card of the server at `addr`, a word for each group and a letter for each check, and what
+/// was said of those that are no PASS.
+fn card(addr: SocketAddr) -> (String, String) {
+    let target = Target {
+        addr,
+        name: addr.to_string(),
+        protocol: Protocol::Http(Http {
+            host: addr.to_string(),
+            path: "/".to_owned(),
+            big: Some("/large".to_owned()),
+            late: Some("/slow".to_owned()),
+            post: None,
+        }),
+    };
+    let settings = Settings::default();
+    let battery = Battery::new(&target, &settings).expect("it can be probed");
+    let (mut card, mut said, mut group) = (String::new(), String::new(), "");
+    for check in battery::checks() {
+        if group != check.group() {
+            group = check.group();
+            card.push(' ');
+        }
+        let result = battery.run(check);
+        let finding = &result.finding;
+        card.push(finding.word.letter());
+        said += &format!(
+            "{} {}: {} ({:?}, {:?}, {:?})\n",
+            finding.word, check.id, finding.said, finding.figure, finding.share, result.took
+        );
+    }
+    (card.trim().to_owned(), said)
+}
+
+#[track_caller]
+fn is_as_written(server: &str, addr: SocketAddr) {
+    let (card, said) = card(addr);
+    if std::env::var_os("FINWAIT_SHOW_CARDS").is_some() {
+        println!("{server:<24}{card}\n{said}");
+    }
+    assert_eq!(card, written(server), "{server}:\n{said}");
+}
+
+#[track_caller]
+fn daemon(name: &str, kind: &'static Kind) {
+    if let Some(server) = Daemon::start(kind, upstream(SLOW)) {
+        is_as_written(name, server.addr);
+    }
+}
+
+#[test]
+fn nginx() {
+    daemon("nginx", &NGINX);
+}
+
+#[test]
+fn nginx_without_a_lingering_close() {
+    daemon("nginx, lingering off", &NGINX_OFF);
+}
+
+#[test]
+fn nginx_that_always_lingers() {
+    daemon("nginx, lingering always", &NGINX_ALWAYS);
+}
+
+#[test]
+fn apache() {
+    daemon("Apache", &APACHE);
+}
+
+#[test]
+fn haproxy() {
+    daemon("HAProxy", &HAPROXY);
+}
+
+#[test]
+fn lighttpd() {
+    daemon("lighttpd", &LIGHTTPD);
+}
+
+#[test]
+fn python() {
+    daemon("Python http.server", &PYTHON);
+}
+
+#[test]
+fn node() {
+    daemon("Node http", &NODE);
+}
+
+#[test]
+fn hyper() {
+    is_as_written("hyper", hyper_server::serve(SLOW));
+}
