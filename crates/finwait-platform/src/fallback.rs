@@ -6,6 +6,7 @@ mod plain;
 mod settings;
 
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 
 pub(crate) use plain::{connect_from, discard, send_before_fin};
 pub(crate) use settings::{
@@ -49,6 +50,10 @@ pub(crate) fn tcp_info(_: &Socket) -> io::Result<Option<TcpInfo>> {
 
 pub(crate) fn fin_acked(_: &Socket) -> io::Result<FinAck> {
     Ok(FinAck::Unknown)
+}
+
+pub(crate) fn listen_shared(_: SocketAddr, _: i32) -> io::Result<Option<TcpListener>> {
+    Ok(None)
 }
 
 pub(crate) fn open_file_limit() -> io::Result<Option<FileLimit>> {

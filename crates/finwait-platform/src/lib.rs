@@ -15,6 +15,7 @@
 //! | [`unacknowledged`] | yes | not OpenBSD | unknown | unknown |
 //! | [`unsent`] | yes | unknown | unknown | unknown |
 //! | [`tcp_info`], [`fin_acked`] | yes | state; unknown once closed | unknown | unknown |
+//! | [`listen_shared`] | yes | yes | no such option | unknown |
 //! | [`open_file_limit`] | yes | yes | no such limit | unknown |
 //! | [`process_cpu_time`] | yes | yes | yes | unknown |
 //! | kernel settings, [`time_wait_count`], [`conntrack_use`] | yes | unknown | unknown | unknown |
@@ -347,6 +348,26 @@ pub fn send_before_fin<S: AsSocket>(socket: &S, bytes: &[u8]) -> io::Result<Opti
 /// never on Windows, where it would let two servers share the port.
 pub fn listen(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     imp::listen(addr, backlog)
+}
+
+/// Listens as [`listen`] does, on an address that several listeners of this user may share.
+///
+/// SO_REUSEPORT, before `bind`, for each of them: the first one too. The kernel gives each new
+/// connection to one of them. So a listener can be replaced without a moment at which connections
+/// are refused: open the second, then close the first, which resets what waits in its queue.
+///
+/// # Errors
+///
+/// As [`listen`]; [`AddrInUse`](io::ErrorKind::AddrInUse) also if a listener that does not share,
+/// or is another user's, has the address.
+///
+/// # Portability
+///
+/// Unix: the option is there on all systems of the table above, FreeBSD and macOS among them,
+/// where the kernel need not spread connections evenly. `None`, and no listener, on Windows, which
+/// has no such option, and in the fallback.
+pub fn listen_shared(addr: SocketAddr, backlog: i32) -> io::Result<Option<TcpListener>> {
+    imp::listen_shared(addr, backlog)
 }
 
 /// The symbolic name of this system's error number: `ECONNRESET`, `WSAECONNRESET`.

@@ -99,8 +99,18 @@ pub(crate) fn connect_bound(
 }
 
 pub(crate) fn listen(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+    listen_after(addr, backlog, |_| Ok(()))
+}
+
+/// Listens with a socket that `prepare` has had before it was bound.
+pub(crate) fn listen_after(
+    addr: SocketAddr,
+    backlog: i32,
+    prepare: impl FnOnce(&Socket) -> io::Result<()>,
+) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
+    prepare(&socket)?;
     if LISTEN_REUSES_ADDRESS {
         socket.set_reuse_address(true)?;
     }

@@ -7,6 +7,7 @@ mod plain;
 mod settings;
 
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::os::windows::io::AsRawSocket;
 use std::time::Duration;
 
@@ -59,6 +60,11 @@ pub(crate) fn tcp_info(_: &Socket) -> io::Result<Option<TcpInfo>> {
 
 pub(crate) fn fin_acked(_: &Socket) -> io::Result<FinAck> {
     Ok(FinAck::Unknown)
+}
+
+/// SO_REUSEADDR comes near, but lets other users in as well.
+pub(crate) fn listen_shared(_: SocketAddr, _: i32) -> io::Result<Option<TcpListener>> {
+    Ok(None)
 }
 
 /// Sockets are bounded by memory alone.

@@ -16,6 +16,7 @@ mod settings;
 mod unix;
 
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 
 pub(crate) use info::{fin_acked, tcp_info};
 pub(crate) use own::unacknowledged;
@@ -44,6 +45,10 @@ pub(crate) fn unsent(_: &Socket) -> io::Result<Option<u64>> {
 
 pub(crate) fn unread(socket: &Socket) -> io::Result<Option<u64>> {
     unix::unread(socket).map(Some)
+}
+
+pub(crate) fn listen_shared(addr: SocketAddr, backlog: i32) -> io::Result<Option<TcpListener>> {
+    unix::listen_shared(addr, backlog).map(Some)
 }
 
 pub(crate) fn open_file_limit() -> io::Result<Option<FileLimit>> {

@@ -8,6 +8,7 @@ mod sysctl;
 mod unix;
 
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 
 pub(crate) use queue::{fin_acked, tcp_info, unacknowledged, unread, unsent};
 pub(crate) use socket::{connect_from, discard, send_before_fin};
@@ -26,6 +27,10 @@ pub(crate) const ERRORS: ErrorTable = errors::TABLE;
 
 /// Whether the send queue counts our unacknowledged FIN as a byte: it has a sequence number.
 pub(crate) const QUEUE_COUNTS_FIN: bool = true;
+
+pub(crate) fn listen_shared(addr: SocketAddr, backlog: i32) -> io::Result<Option<TcpListener>> {
+    unix::listen_shared(addr, backlog).map(Some)
+}
 
 pub(crate) fn open_file_limit() -> io::Result<Option<FileLimit>> {
     unix::open_file_limit().map(Some)

@@ -4,12 +4,14 @@ pub(crate) mod errors;
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use libc::{c_int, rlim_t};
 use socket2::Socket;
 
+use crate::portable::listen_after;
 use crate::types::{CpuTime, FileLimit};
 
 /// 0 is success; anything else leaves the reason in errno.
@@ -27,6 +29,10 @@ pub(crate) fn unread(socket: &Socket) -> io::Result<u64> {
     // SAFETY: FIONREAD writes one int to the address given, which is that of a live int.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &raw mut bytes) })?;
     Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+pub(crate) fn listen_shared(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+    listen_after(addr, backlog, |socket| socket.set_reuse_port(true))
 }
 
 /// Fills as much of `value` as the kernel has of the option, and returns that length.

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 
 use finwait_platform::{
-    connect_bound, connect_from, half_close, listen, send_before_fin, take_error,
+    connect_bound, connect_from, half_close, listen, listen_shared, send_before_fin, take_error,
 };
 use socket2::{Domain, Socket, Type};
 
@@ -219,4 +219,28 @@ fn a_restarted_server_gets_its_port_back_in_spite_of_time_wait() {
 fn a_backlog_beyond_the_cap_is_no_error() {
     let listener: TcpListener = listen(any_port(loopback(1)), i32::MAX).unwrap();
     assert_ne!(listener.local_addr().unwrap().port(), 0);
+}
+
+/// The second is there before the first goes: nobody is refused, and what waited in the queue of
+/// the first is reset.
+#[test]
+fn a_shared_listener_can_be_replaced_without_a_refusal() {
+    let Some(first) = listen_shared(any_port(loopback(8)), 16).unwrap() else {
+        assert!(!cfg!(unix) || cfg!(finwait_force_fallback));
+        return;
+    };
+    let addr = first.local_addr().unwrap();
+    assert!(listen(addr, 16).is_err(), "one that does not share got in");
+    let mut waiting = connect_from(addr, None).unwrap();
+    connected(&waiting).unwrap();
+    let second = listen_shared(addr, 16).unwrap().unwrap();
+    drop(first);
+    let error = until("the reset", || match waiting.read(&mut [0]) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+        other => Some(other.unwrap_err()),
+    });
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let next = connect_from(addr, None).unwrap();
+    connected(&next).unwrap();
+    accept(&second, next.local_addr().unwrap());
 }
