@@ -1,6 +1,7 @@
 //! Taking connections from the listener's queue.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use finwait_platform::{self as platform, AcceptError};
@@ -18,6 +19,15 @@ pub(crate) struct Acceptor {
     paused_until: Option<Instant>,
     /// After the stop: how many more are taken at most.
     left: Option<usize>,
+    /// Nothing is ever accepted: another listener, like this one, takes its place.
+    replaced_by: Option<Like>,
+}
+
+/// What a listener was made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Like {
+    pub(crate) addr: SocketAddr,
+    pub(crate) backlog: i32,
 }
 
 /// What came of one attempt to accept.
@@ -48,7 +58,48 @@ impl Acceptor {
             ready: true,
             paused_until: None,
             left: None,
+            replaced_by: None,
         })
+    }
+
+    /// One that never accepts. `listener` shares its address.
+    pub(crate) fn dropping(mut self, like: Like) -> Self {
+        self.replaced_by = Some(like);
+        // An event says if something waits already.
+        self.ready = false;
+        self
+    }
+
+    /// Closes the listener, and with it whatever waits in its queue, which the kernel resets. The
+    /// next one is there before, so that nobody is refused.
+    fn replace(&mut self, like: Like, registry: &Registry, token: Token) -> io::Result<()> {
+        let shared = platform::listen_shared(like.addr, like.backlog)?;
+        let shared = shared.ok_or(io::ErrorKind::Unsupported)?;
+        let mut next = TcpListener::from_std(shared);
+        registry.register(&mut next, token, Interest::READABLE)?;
+        let mut last = std::mem::replace(&mut self.listener, next);
+        let _ = registry.deregister(&mut last);
+        self.ready = false;
+        Ok(())
+    }
+
+    /// As [`accept`](Self::accept), but where nothing is accepted.
+    pub(crate) fn drop_waiting(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        now: Instant,
+        books: &Books,
+    ) {
+        if let Some(like) = self.replaced_by
+            && self.is_ready(now)
+        {
+            self.paused_until = None;
+            if self.replace(like, registry, token).is_err() {
+                books.accept_failed();
+                self.paused_until = Some(now + LONG_PAUSE);
+            }
+        }
     }
 
     pub(crate) fn readable(&mut self) {
@@ -66,7 +117,7 @@ impl Acceptor {
     }
 
     pub(crate) fn accept(&mut self, now: Instant, books: &Books) -> Accepted {
-        if !self.is_ready(now) {
+        if !self.is_ready(now) || self.replaced_by.is_some() {
             return Accepted::Nothing;
         }
         self.paused_until = None;
@@ -103,7 +154,7 @@ impl Acceptor {
         let queue = usize::try_from(cap.min(backlog.unsigned_abs().into())).unwrap_or(usize::MAX);
         // Linux lets one more in than it was told.
         self.left = Some(queue.saturating_add(1));
-        self.ready = true;
+        self.ready = self.replaced_by.is_none();
     }
 
     /// After [`stop`](Self::stop): whether the queue has been emptied.

@@ -1,14 +1,23 @@
 //! The named ways to treat a connection.
 
-use std::fmt;
-use std::str::FromStr;
+mod catalogue;
+mod text;
+
 use std::time::Duration;
 
-use crate::units::{ParseError, format_bytes, format_duration, parse_bytes, parse_duration};
+pub use catalogue::{Entry, Kind};
+pub(crate) use text::{whole, within};
 
 /// How the server treats its connections, and how it closes them.
 ///
-/// Read and written as on a command line; [`catalogue`](Self::catalogue) lists them all.
+/// Read and written as on a command line; [`catalogue`](Self::catalogue) lists them all. With
+/// parameters it is a [`Treatment`](crate::Treatment), several by weight are a
+/// [`Mix`](crate::Mix).
+///
+/// What is said here is said of [`Protocol::Raw`](crate::Protocol::Raw), where the answer is
+/// filler, begun at the first byte or the peer's FIN. With
+/// [`Protocol::Http`](crate::Protocol::Http) it is a response to each request, and a behaviour
+/// that only closes well, or reads slowly, or is idle, keeps the connection for the next one.
 ///
 /// ```
 /// use finwait_peer::Behaviour;
@@ -18,7 +27,7 @@ use crate::units::{ParseError, format_bytes, format_duration, parse_bytes, parse
 /// assert_eq!(behaviour.to_string(), "respond=4m");
 /// # Ok::<(), finwait_peer::ParseError>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Behaviour {
     /// Sends back what it receives, as it comes. At the peer's FIN it flushes and closes through
     /// finwait. It holds at most 64 KiB for a connection and receives no more until the peer has
@@ -64,161 +73,117 @@ pub enum Behaviour {
     },
     /// Sends as fast as the peer takes, without end, and ignores the peer's FIN.
     Flood,
+    /// Answers, sends its FIN, and receives and discards until the peer's FIN, with no bound but
+    /// this one; closes through finwait.
+    Linger {
+        /// For how long at most.
+        most: Duration,
+    },
+    /// Sends the whole answer, waits until it is acknowledged (5 s at most), and aborts: a client
+    /// that still reads may lose what it has not read.
+    RstAfterResponse,
+    /// Sends half of the answer, and aborts.
+    RstMidResponse,
+    /// Sends a part of the answer, and closes as if it were all. Over HTTP the head announces the
+    /// whole, and of a chunked body the last chunk is missing.
+    Trunc {
+        /// How much of the answer, 0 to 100.
+        percent: u8,
+    },
+    /// Sends the whole answer and a FIN, and an RST as soon as that FIN is acknowledged, or after
+    /// 20 ms.
+    FinThenRst,
+    /// Answers, and never closes: after the client's FIN it stays in CLOSE-WAIT. Over HTTP it goes
+    /// on to answer, whatever `Connection: close` or HTTP/1.0 ask for.
+    NoClose,
+    /// Takes the client's FIN for a client that has gone: it waits (50 ms, or the parameter
+    /// `delay`) before it answers, and if the FIN has come by then it closes without an answer.
+    HalfCloseDeaf,
+    /// Cancels an answer that is not finished (it is begun after 50 ms, or the parameter `delay`)
+    /// when the client's FIN comes: aborts.
+    HalfCloseAbort,
+    /// Receives slowly, and is healthy otherwise. Without HTTP it echoes.
+    SlowRead {
+        /// How much at once.
+        bytes: u64,
+        /// The time from one receive to the next.
+        period: Duration,
+    },
+    /// Never accepts: when connections wait in the queue, it replaces its listener, and the kernel
+    /// resets them. For a whole server, not for a request or a part of a mix. Where the system has
+    /// no `SO_REUSEPORT` it accepts and aborts, which looks the same to a client.
+    DropBacklog,
+    /// Healthy, with an idle timeout that ends in a FIN and a drain. Without HTTP it echoes.
+    IdleClose {
+        /// How long without a byte.
+        after: Duration,
+    },
+    /// The same, but the idle timeout ends in an RST.
+    IdleRst {
+        /// How long without a byte.
+        after: Duration,
+    },
+    /// Healthy until a connection ends badly for it: reset by the client, closed by it without a
+    /// byte, or in the middle of a request. From then on it aborts new connections and requests.
+    Brittle {
+        /// For how long.
+        period: Duration,
+    },
+    /// HTTP only: answers at the end of the head, and takes the body for the next request.
+    SkipBody,
+    /// HTTP only: answers requests that follow one with `Connection: close`, and then closes.
+    ServeAfterClose,
+    /// HTTP only: takes a request that the client's FIN has cut short for a complete one.
+    EofCompletes,
+    /// HTTP only: closes after so many requests, without having announced it.
+    QuietLimit {
+        /// How many, at least 1.
+        requests: u32,
+    },
+    /// HTTP only: healthy, but a refusal before the body was received is followed by a plain
+    /// `close()`: the bytes left unread make the kernel send an RST, which overtakes the refusal.
+    EarlyClose,
 }
-
-/// Of `unread-close` without a size: beyond what two sockets' buffers usually hold.
-const UNREAD_CLOSE_BYTES: u64 = 4 << 20;
-/// Of `http` without a size.
-const HTTP_BYTES: u64 = 64;
 
 impl Behaviour {
     /// The largest answer of [`Respond`](Self::Respond) and [`Http`](Self::Http): 1 GiB, because
     /// it is held in memory.
     pub const MOST_ANSWERED: u64 = 1 << 30;
 
-    /// Every behaviour: how it is written, and what it does, in one line each.
+    /// `linger` as it is without an argument: what is healthy over HTTP.
+    pub const LINGER: Self = Self::Linger { most: LINGER };
+
+    /// Whether it is a way to treat HTTP requests, and nothing without them.
     #[must_use]
-    pub fn catalogue() -> &'static [(&'static str, &'static str)] {
-        &[
-            (
-                "echo",
-                "sends back what it receives; at the peer's FIN it flushes, sends its own, and closes (default)",
-            ),
-            (
-                "respond=BYTES",
-                "at the first byte or FIN answers BYTES of filler, then FIN, drain, close",
-            ),
-            (
-                "http[=BYTES]",
-                "reads one HTTP request head, answers 200 with BYTES of body (64), then FIN, drain, close",
-            ),
-            (
-                "fin",
-                "sends its FIN as soon as a connection is there, then drains",
-            ),
-            (
-                "late-fin=DURATION",
-                "echo, but its FIN comes DURATION after the peer's",
-            ),
-            (
-                "silent",
-                "receives and ignores everything, the FIN too; never closes",
-            ),
-            ("rst", "aborts with an RST at the first byte or FIN"),
-            (
-                "unread-close[=BYTES]",
-                "answers BYTES (4m) without reading the request, then close(): the RST destroys what is queued",
-            ),
-            (
-                "drip=BYTES/PERIOD",
-                "sends BYTES every PERIOD without end; ignores the FIN",
-            ),
-            (
-                "flood",
-                "sends as fast as the peer takes, without end; ignores the FIN",
-            ),
-        ]
+    pub fn needs_http(self) -> bool {
+        matches!(
+            self,
+            Self::SkipBody
+                | Self::ServeAfterClose
+                | Self::EofCompletes
+                | Self::QuietLimit { .. }
+                | Self::EarlyClose
+        )
     }
-}
 
-impl fmt::Display for Behaviour {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// How long it waits before an answer, if no parameter says it.
+    pub(crate) fn own_delay(self) -> Duration {
         match self {
-            Self::Echo => f.write_str("echo"),
-            Self::Respond { bytes } => write!(f, "respond={}", format_bytes(*bytes)),
-            Self::Http { bytes } => write!(f, "http={}", format_bytes(*bytes)),
-            Self::Fin => f.write_str("fin"),
-            Self::LateFin { delay } => write!(f, "late-fin={}", format_duration(*delay)),
-            Self::Silent => f.write_str("silent"),
-            Self::Rst => f.write_str("rst"),
-            Self::UnreadClose { bytes } => write!(f, "unread-close={}", format_bytes(*bytes)),
-            Self::Drip { bytes, period } => {
-                write!(
-                    f,
-                    "drip={}/{}",
-                    format_bytes(*bytes),
-                    format_duration(*period)
-                )
-            }
-            Self::Flood => f.write_str("flood"),
+            Self::HalfCloseDeaf | Self::HalfCloseAbort => Duration::from_millis(50),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// The size of its answer, if no parameter says it.
+    pub(crate) fn own_size(self) -> u64 {
+        match self {
+            Self::Respond { bytes } | Self::Http { bytes } | Self::UnreadClose { bytes } => bytes,
+            _ => DEFAULT_BYTES,
         }
     }
 }
 
-impl FromStr for Behaviour {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let (name, value) = match text.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (text, None),
-        };
-        match (name, value) {
-            ("echo", None) => Ok(Self::Echo),
-            ("fin", None) => Ok(Self::Fin),
-            ("silent", None) => Ok(Self::Silent),
-            ("rst", None) => Ok(Self::Rst),
-            ("flood", None) => Ok(Self::Flood),
-            ("respond", Some(bytes)) => Ok(Self::Respond {
-                bytes: answered(text, bytes)?,
-            }),
-            ("http", None) => Ok(Self::Http { bytes: HTTP_BYTES }),
-            ("http", Some(bytes)) => Ok(Self::Http {
-                bytes: answered(text, bytes)?,
-            }),
-            ("unread-close", None) => Ok(Self::UnreadClose {
-                bytes: UNREAD_CLOSE_BYTES,
-            }),
-            ("unread-close", Some(bytes)) => Ok(Self::UnreadClose {
-                bytes: parse_bytes(bytes).map_err(|error| within(text, &error))?,
-            }),
-            ("late-fin", Some(delay)) => Ok(Self::LateFin {
-                delay: parse_duration(delay).map_err(|error| within(text, &error))?,
-            }),
-            ("drip", Some(value)) => drip(text, value),
-            _ => Err(misnamed(text, name)),
-        }
-    }
-}
-
-fn answered(text: &str, bytes: &str) -> Result<u64, ParseError> {
-    let bytes = parse_bytes(bytes).map_err(|error| within(text, &error))?;
-    if bytes > Behaviour::MOST_ANSWERED {
-        let most = format_bytes(Behaviour::MOST_ANSWERED);
-        return Err(ParseError::new(format!(
-            "behaviour {text:?}: at most {most}, because the answer is held in memory"
-        )));
-    }
-    Ok(bytes)
-}
-
-fn drip(text: &str, value: &str) -> Result<Behaviour, ParseError> {
-    let Some((bytes, period)) = value.split_once('/') else {
-        return Err(misnamed(text, "drip"));
-    };
-    let bytes = parse_bytes(bytes).map_err(|error| within(text, &error))?;
-    let period = parse_duration(period).map_err(|error| within(text, &error))?;
-    if bytes == 0 || period.is_zero() {
-        return Err(ParseError::new(format!(
-            "behaviour {text:?}: BYTES and PERIOD must be above zero"
-        )));
-    }
-    Ok(Behaviour::Drip { bytes, period })
-}
-
-fn within(text: &str, error: &ParseError) -> ParseError {
-    ParseError::new(format!("behaviour {text:?}: {error}"))
-}
-
-/// The name is unknown, or known and its value is missing or too much.
-fn misnamed(text: &str, name: &str) -> ParseError {
-    let name_of = |syntax: &str| syntax.split(['=', '[']).next() == Some(name);
-    let syntaxes = || Behaviour::catalogue().iter().map(|(syntax, _)| *syntax);
-    ParseError::new(match syntaxes().find(|syntax| name_of(syntax)) {
-        Some(syntax) => format!("behaviour {text:?}: it is written {syntax}"),
-        None => format!(
-            "unknown behaviour {text:?} (one of: {})",
-            syntaxes().collect::<Vec<_>>().join(", ")
-        ),
-    })
-}
+/// Of an answer whose size nobody has said.
+pub(crate) const DEFAULT_BYTES: u64 = 64;
+/// How long `linger` drains at most, and everything healthy that says nothing about it.
+pub(crate) const LINGER: Duration = Duration::from_secs(30);

@@ -1,14 +1,17 @@
 //! One connection that is being served: its socket, and what it still has to do.
 
-use std::io::{self, Read, Write};
-use std::time::Instant;
+use std::io::{self, IoSlice, Read, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use finwait_platform::{self as platform, EndCause};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use crate::exchange::Exchange;
 use crate::filler::Rest;
 use crate::stats::Ended;
+use crate::treatment::Treatment;
 
 /// A connection between `accept` and its end, or its handing over to the `Closer`.
 #[derive(Debug)]
@@ -19,8 +22,17 @@ pub(crate) struct Connection {
     pub(crate) readable: bool,
     /// Sending may succeed.
     pub(crate) writable: bool,
+    /// The peer's FIN has come, perhaps behind bytes that are unread.
+    pub(crate) read_closed: bool,
     watches_writable: bool,
     no_delay: bool,
+    pub(crate) treatment: Treatment,
+    /// What it is answered with, where that is held in memory.
+    pub(crate) answer: Option<Arc<Vec<u8>>>,
+    /// How far it has come with what takes several steps; `None` for what is simple.
+    pub(crate) exchange: Option<Box<Exchange>>,
+    /// If it ends badly, the server breaks for so long.
+    pub(crate) brittle: Option<Duration>,
     /// It is in the queue of those that are served next.
     pub(crate) queued: bool,
     /// The peer's FIN was read.
@@ -80,8 +92,13 @@ impl Connection {
             token,
             readable: false,
             writable: true,
+            read_closed: false,
             watches_writable: speaks_first,
             no_delay: false,
+            treatment: Treatment::default(),
+            answer: None,
+            exchange: None,
+            brittle: None,
             queued: false,
             peer_fin: false,
             started: false,
@@ -93,6 +110,12 @@ impl Connection {
         })
     }
 
+    /// The one that was asked for last.
+    pub(crate) fn closing_treatment(&self) -> Treatment {
+        let exchange = self.exchange.as_ref();
+        exchange.map_or(self.treatment, |exchange| exchange.current())
+    }
+
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Received {
         let result = repeat(|| self.stream.read(buffer));
         self.received(result)
@@ -100,20 +123,35 @@ impl Connection {
 
     /// Receives without looking at the bytes.
     pub(crate) fn discard(&mut self, scratch: &mut [u8]) -> Received {
+        self.discard_at_most(DISCARD_BYTES, scratch)
+    }
+
+    pub(crate) fn discard_at_most(&mut self, most: usize, scratch: &mut [u8]) -> Received {
         let stream = &self.stream;
+        let most = most.min(DISCARD_BYTES);
         // Through mio, which re-arms readiness where the system does not.
-        let result = stream.try_io(|| platform::discard(stream, DISCARD_BYTES, scratch));
+        let result = stream.try_io(|| platform::discard(stream, most, scratch));
         self.received(result)
     }
 
-    /// Whether bytes or a FIN are there, without taking them.
-    pub(crate) fn peek(&mut self) -> Received {
-        let result = repeat(|| self.stream.peek(&mut [0]));
+    /// Looks at what is there, without taking it.
+    pub(crate) fn peek(&mut self, buffer: &mut [u8]) -> Received {
+        let result = repeat(|| self.stream.peek(buffer));
         self.received(result)
+    }
+
+    pub(crate) fn send_slices(&mut self, slices: &[IoSlice<'_>], registry: &Registry) -> Sent {
+        let result = repeat(|| self.stream.write_vectored(slices));
+        self.sent(result, registry)
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8], registry: &Registry) -> Sent {
-        match repeat(|| self.stream.write(bytes)) {
+        let result = repeat(|| self.stream.write(bytes));
+        self.sent(result, registry)
+    }
+
+    fn sent(&mut self, result: io::Result<usize>, registry: &Registry) -> Sent {
+        match result {
             Ok(0) => Sent::Over(Ended::Failed),
             Ok(sent) => Sent::Bytes(sent),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked(registry),

@@ -94,9 +94,9 @@ impl Buffers {
 /// # Errors
 ///
 /// If there is no memory for it.
-pub(crate) fn answer(behaviour: &Behaviour) -> io::Result<Option<Arc<Vec<u8>>>> {
+pub(crate) fn answer(behaviour: Behaviour) -> io::Result<Option<Arc<Vec<u8>>>> {
     let (head, bytes) = match behaviour {
-        Behaviour::Respond { bytes } => (String::new(), *bytes),
+        Behaviour::Respond { bytes } => (String::new(), bytes),
         Behaviour::Http { bytes } => {
             let head = format!(
                 "HTTP/1.1 200 OK\r\n\
@@ -104,16 +104,9 @@ pub(crate) fn answer(behaviour: &Behaviour) -> io::Result<Option<Arc<Vec<u8>>>> 
                  Content-Length: {bytes}\r\n\
                  Connection: close\r\n\r\n"
             );
-            (head, *bytes)
+            (head, bytes)
         }
-        Behaviour::Echo
-        | Behaviour::Fin
-        | Behaviour::LateFin { .. }
-        | Behaviour::Silent
-        | Behaviour::Rst
-        | Behaviour::UnreadClose { .. }
-        | Behaviour::Drip { .. }
-        | Behaviour::Flood => return Ok(None),
+        _ => return Ok(None),
     };
     if bytes > Behaviour::MOST_ANSWERED {
         return Err(io::Error::new(

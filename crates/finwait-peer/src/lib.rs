@@ -48,18 +48,26 @@
 //! some again, and counts how often that happened.
 
 mod accept;
+mod answer;
 mod behaviour;
 mod connection;
+mod exchange;
 mod filler;
+mod http;
+mod mix;
 mod server;
 mod service;
+mod shared;
 mod stats;
 mod stop;
+mod treatment;
 mod units;
 mod worker;
 
-pub use behaviour::Behaviour;
-pub use server::{Options, Running, Server};
+pub use behaviour::{Behaviour, Entry, Kind};
+pub use mix::Mix;
+pub use server::{Options, Protocol, Running, Server};
 pub use stats::{Stats, Summary};
 pub use stop::{Stop, StopHandle};
+pub use treatment::{Framing, Params, Treatment};
 pub use units::{ParseError, format_bytes, format_duration, parse_bytes, parse_duration};

@@ -9,8 +9,8 @@ use std::time::Duration;
 use finwait::Limits;
 use finwait_platform as platform;
 
-use crate::behaviour::Behaviour;
-use crate::filler;
+use crate::mix::Mix;
+use crate::shared::Shared;
 use crate::stats::{Counters, Stats, Summary, Tally};
 use crate::stop::{Stop, StopHandle};
 use crate::worker::Worker;
@@ -20,13 +20,22 @@ use crate::worker::Worker;
 /// ```
 /// use finwait_peer::{Behaviour, Options};
 ///
-/// let options = Options { behaviour: Behaviour::Silent, ..Options::default() };
+/// let options = Options { behaviour: Behaviour::Silent.into(), ..Options::default() };
 /// assert_eq!(options.threads, 1);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// How connections are treated. Default: [`Behaviour::Echo`].
-    pub behaviour: Behaviour,
+    /// How connections are treated. Default: [`Behaviour::Echo`](crate::Behaviour::Echo).
+    pub behaviour: Mix,
+    /// What is spoken. Default: [`Protocol::Raw`].
+    pub protocol: Protocol,
+    /// How long a connection may be silent while the server waits for it: before the first byte,
+    /// in the middle of a request, between two. Then it is closed. Default: `None`, which is 10 s
+    /// with [`Protocol::Http`], so that a client that has forgotten its connections finds them
+    /// closed, and for ever without it. Behaviours that ignore the client ignore this as well.
+    pub idle: Option<Duration>,
+    /// From which, with its number, it follows how a [`Mix`] treats a connection. Default: 1.
+    pub seed: u64,
     /// How many threads serve, each with an event loop and connections of its own. Default: 1,
     /// which serves some tens of thousands of short connections per second.
     pub threads: usize,
@@ -40,12 +49,25 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            behaviour: Behaviour::default(),
+            behaviour: Mix::default(),
+            protocol: Protocol::default(),
+            idle: None,
+            seed: 1,
             threads: 1,
             limits: Limits::default(),
             backlog: 65_535,
         }
     }
+}
+
+/// What a server speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Bytes: the first one, or a FIN, is a request.
+    #[default]
+    Raw,
+    /// HTTP/1.1, with connections that persist, and behaviours by path: `/behave/TEXT`.
+    Http,
 }
 
 /// A server that listens and does not serve yet.
@@ -56,7 +78,7 @@ pub struct Server {
     addr: SocketAddr,
     listener: TcpListener,
     options: Options,
-    answer: Option<Arc<Vec<u8>>>,
+    shared: Arc<Shared>,
 }
 
 impl Server {
@@ -65,20 +87,21 @@ impl Server {
     /// # Errors
     ///
     /// Those of `bind` and `listen`; [`InvalidInput`](io::ErrorKind::InvalidInput) if there is to
-    /// be no thread, or the answer of the behaviour is larger than [`Behaviour::MOST_ANSWERED`];
+    /// be no thread, if a behaviour is for HTTP alone and the protocol is not, or if its answer is
+    /// larger than [`Behaviour::MOST_ANSWERED`](crate::Behaviour::MOST_ANSWERED);
     /// [`OutOfMemory`](io::ErrorKind::OutOfMemory) if there is no room for it.
     pub fn bind(addr: SocketAddr, options: Options) -> io::Result<Self> {
         if options.threads == 0 {
             let message = "a server needs at least one thread";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let answer = filler::answer(&options.behaviour)?;
-        let listener = platform::listen(addr, options.backlog.max(1))?;
+        let mut shared = Shared::new(&options)?;
+        let listener = shared.listen(addr, options.backlog.max(1))?;
         Ok(Self {
             addr: listener.local_addr()?,
             listener,
             options,
-            answer,
+            shared: Arc::new(shared),
         })
     }
 
@@ -122,7 +145,10 @@ impl Server {
 
     fn workers(self, stop: &Stop) -> io::Result<Vec<(Worker, Arc<Counters>)>> {
         let mut listeners = Vec::new();
-        for _ in 1..self.options.threads {
+        // A duplicate would keep the queue alive that is to be dropped.
+        let one = self.shared.replaces_listener;
+        let threads = if one { 1 } else { self.options.threads };
+        for _ in 1..threads {
             listeners.push(self.listener.try_clone()?);
         }
         listeners.push(self.listener);
@@ -133,7 +159,7 @@ impl Server {
                 let worker = Worker::new(
                     listener,
                     &self.options,
-                    self.answer.clone(),
+                    Arc::clone(&self.shared),
                     Arc::clone(&counters),
                     stop,
                 )?;

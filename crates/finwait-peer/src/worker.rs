@@ -5,19 +5,21 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use finwait::{Closer, Finished, Key};
+use finwait::{Closer, Ending, Finished, Key, Limits, Receive};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
-use crate::accept::{Accepted, Acceptor};
+use crate::accept::{Accepted, Acceptor, Like};
 use crate::connection::Connection;
 use crate::filler::Unsent;
 use crate::server::Options;
-use crate::service::{Next, Service};
+use crate::service::{Next, Service, aborted};
+use crate::shared::Shared;
 use crate::stats::{Books, Counters, Ended, Tally};
 use crate::stop::{Order, Stop};
+use crate::treatment::Treatment;
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -45,24 +47,39 @@ pub(crate) struct Worker {
     /// Those that want to be served without an event, the earliest first.
     timers: BTreeSet<(Instant, usize)>,
     closer: Closer<Unsent>,
-    /// How much each teardown was given to send, if anything: a report says only what was left.
-    given: HashMap<Key, u64>,
+    limits: Limits,
+    /// What is kept beside a teardown, if anything.
+    given: HashMap<Key, Given>,
     service: Service,
     /// Set when the server is stopping.
     deadline: Option<Instant>,
+}
+
+/// What a teardown was given.
+#[derive(Debug)]
+struct Given {
+    /// To send: a report says only what was left.
+    bytes: u64,
+    /// The server breaks for so long if it ends badly.
+    brittle: Option<Duration>,
 }
 
 impl Worker {
     pub(crate) fn new(
         listener: std::net::TcpListener,
         options: &Options,
-        answer: Option<Arc<Vec<u8>>>,
+        shared: Arc<Shared>,
         counters: Arc<Counters>,
         stop: &Stop,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let acceptor = Acceptor::new(listener, poll.registry(), LISTENER)?;
+        let addr = listener.local_addr()?;
+        let mut acceptor = Acceptor::new(listener, poll.registry(), LISTENER)?;
+        if shared.replaces_listener {
+            let backlog = options.backlog.max(1);
+            acceptor = acceptor.dropping(Like { addr, backlog });
+        }
         stop.wakes(&waker);
         Ok(Self {
             poll,
@@ -76,8 +93,9 @@ impl Worker {
             // Nobody is evicted: open files bound the number of connections before.
             closer: Closer::new(Token(FIRST_CLOSING), options.limits, Instant::now())
                 .max_draining(FIRST_CLOSING),
+            limits: options.limits,
             given: HashMap::new(),
-            service: Service::new(options.behaviour.clone(), answer, Books::new(counters)),
+            service: Service::new(shared, Books::new(counters)),
             deadline: None,
         })
     }
@@ -135,6 +153,7 @@ impl Worker {
                 event.is_readable() || event.is_read_closed() || event.is_error();
             connection.writable |=
                 event.is_writable() || event.is_write_closed() || event.is_error();
+            connection.read_closed |= event.is_read_closed();
             self.queue(index);
         }
     }
@@ -167,6 +186,10 @@ impl Worker {
     }
 
     fn accept(&mut self, now: Instant) {
+        if let Some(acceptor) = &mut self.acceptor {
+            let books = &self.service.books;
+            acceptor.drop_waiting(self.poll.registry(), LISTENER, now, books);
+        }
         for _ in 0..ACCEPTED_PER_TURN {
             let Some(acceptor) = &mut self.acceptor else {
                 return;
@@ -189,19 +212,27 @@ impl Worker {
 
     fn admit(&mut self, stream: TcpStream, now: Instant) {
         self.service.books.accepted();
-        if self.service.closes_at_once() {
-            return self.close(stream, Unsent::Nothing, now);
+        let (treatment, answer) = self.service.shared.next();
+        let answer = answer.cloned();
+        if self.service.refuses(treatment) {
+            // Released here, and with it goes the RST.
+            return self.service.books.ended(aborted(&stream));
+        }
+        if self.service.closes_at_once(treatment) {
+            return self.close(stream, Unsent::Nothing, treatment, None, now);
         }
         let entry = self.connections.vacant_entry();
         let index = entry.key();
         let token = Token(FIRST_CONNECTION + index);
-        let speaks_first = self.service.speaks_first();
+        let speaks_first = self.service.speaks_first(treatment);
         match Connection::register(stream, self.poll.registry(), token, speaks_first) {
             Ok(mut connection) => {
+                connection.answer = answer;
+                let served = self.service.begin(&mut connection, treatment);
                 // A request may be there already, and a server that stops waits for no event.
                 connection.readable = self.deadline.is_some();
                 entry.insert(connection);
-                if speaks_first || self.deadline.is_some() {
+                if served || self.deadline.is_some() {
                     self.queue(index);
                 }
             }
@@ -227,18 +258,37 @@ impl Worker {
             }
             Next::Close(unsent) => {
                 let connection = self.remove(index);
-                self.close(connection.stream, unsent, now);
+                let treatment = connection.closing_treatment();
+                let brittle = connection.brittle;
+                self.close(connection.stream, unsent, treatment, brittle, now);
             }
-            Next::Release(ended) => self.release(index, ended),
+            Next::Release(ended) => {
+                if let Some(period) = connection.brittle
+                    && matches!(ended, Ended::Reset | Ended::Failed)
+                {
+                    self.service.shared.brittle.break_for(period);
+                }
+                self.release(index, ended);
+            }
         }
     }
 
     /// Hands a connection over to finwait.
-    fn close(&mut self, stream: TcpStream, unsent: Unsent, now: Instant) {
+    fn close(
+        &mut self,
+        stream: TcpStream,
+        unsent: Unsent,
+        treatment: Treatment,
+        brittle: Option<Duration>,
+        now: Instant,
+    ) {
         let bytes = unsent.as_ref().len() as u64;
-        let key = self.closer.close(self.poll.registry(), stream, unsent, now);
-        if bytes > 0 {
-            self.given.insert(key, bytes);
+        let limits = treatment.limits(&self.limits);
+        let (registry, receive) = (self.poll.registry(), Receive::Discard);
+        let closer = &mut self.closer;
+        let key = closer.begin(registry, stream.into(), unsent, receive, &limits, now);
+        if bytes > 0 || brittle.is_some() {
+            self.given.insert(key, Given { bytes, brittle });
         }
     }
 
@@ -246,8 +296,13 @@ impl Worker {
         let report = &finished.report;
         self.service.books.received(report.received_bytes);
         if let Some(given) = self.given.remove(&finished.key) {
-            let sent = given.saturating_sub(report.unwritten_bytes);
+            let sent = given.bytes.saturating_sub(report.unwritten_bytes);
             self.service.books.sent(sent);
+            if let Some(period) = given.brittle
+                && matches!(report.ending, Ending::Reset { .. })
+            {
+                self.service.shared.brittle.break_for(period);
+            }
         }
         self.service.books.ended(Ended::Teardown(report.ending));
     }

@@ -98,6 +98,13 @@ fn idle_connections_of_every_behaviour_end_by_the_deadline() {
         "unread-close",
         "drip=1/1h",
         "flood",
+        "linger",
+        "rst-after-response",
+        "no-close",
+        "idle-rst=1h",
+        "slow-read",
+        "brittle=1h",
+        "http?delay=1h",
     ] {
         let server = serve(behaviour);
         // They neither read nor close, so each ends by what the server alone does.
@@ -208,10 +215,11 @@ fn bad_options_are_refused() {
         ..Options::default()
     };
     let huge = Options {
-        behaviour: finwait_peer::Behaviour::Respond { bytes: 1 << 40 },
+        behaviour: finwait_peer::Behaviour::Respond { bytes: 1 << 40 }.into(),
         ..Options::default()
     };
-    for options in [none, huge] {
+    let for_http = options("skip-body");
+    for options in [none, huge, for_http] {
         let addr = (std::net::Ipv4Addr::LOCALHOST, 0).into();
         let error = finwait_peer::Server::bind(addr, options).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");

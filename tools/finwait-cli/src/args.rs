@@ -87,7 +87,7 @@ pub(crate) fn parse() -> Result<Command, Failure> {
     };
     let job = match typed.command {
         TypedCommand::Load(args) => Job::Load(Box::new(args.meaning()?)),
-        TypedCommand::Serve(args) => Job::Serve(args.meaning()),
+        TypedCommand::Serve(args) => Job::Serve(args.meaning()?),
         TypedCommand::Merge(args) => Job::Merge(args.meaning()),
         TypedCommand::Send(args) => Job::Send(args.meaning(typed.verbose > 0)),
     };

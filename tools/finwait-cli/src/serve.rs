@@ -6,7 +6,7 @@ use std::num::NonZero;
 use std::thread;
 use std::time::Duration;
 
-use finwait_peer::{Behaviour, Options, Server, Stop};
+use finwait_peer::{Behaviour, Kind, Mix, Options, Protocol, Server, Stop};
 use finwait_platform as platform;
 
 use crate::args::{Endpoint, Family};
@@ -20,7 +20,10 @@ pub(crate) enum Job {
     List,
     Serve {
         addr: Endpoint,
-        behaviour: Behaviour,
+        behaviour: Mix,
+        protocol: Protocol,
+        idle: Option<Duration>,
+        seed: u64,
         threads: Option<usize>,
         stop_within: Duration,
     },
@@ -32,6 +35,9 @@ pub(crate) fn run(job: Job) -> anyhow::Result<Exit> {
         Job::Serve {
             addr,
             behaviour,
+            protocol,
+            idle,
+            seed,
             threads,
             stop_within,
         } => {
@@ -40,6 +46,9 @@ pub(crate) fn run(job: Job) -> anyhow::Result<Exit> {
                 &addr,
                 Options {
                     behaviour,
+                    protocol,
+                    idle,
+                    seed,
                     threads,
                     ..Options::default()
                 },
@@ -97,17 +106,54 @@ pub(crate) fn cpus() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
+/// No line of the list is wider.
+const WIDTH: usize = 100;
+
 fn list() -> String {
     let behaviours = Behaviour::catalogue();
-    let width = behaviours
-        .iter()
-        .map(|(syntax, _)| syntax.len())
-        .max()
-        .unwrap_or(0);
+    let lengths = behaviours.iter().map(|entry| entry.syntax.len());
+    let column = lengths.max().unwrap_or(0) + 4;
     let mut text = String::new();
-    for (syntax, what) in behaviours {
+    let groups = [
+        (Kind::Good, "Good: all arrives, and ends in a FIN"),
+        (Kind::Bad, "Bad: something is lost, or may be"),
+        (Kind::Endless, "Endless: it does not end by itself"),
+    ];
+    for (kind, heading) in groups {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{syntax:width$}  {what}");
+        let _ = writeln!(text, "{heading}");
+        for entry in behaviours.iter().filter(|entry| entry.kind == kind) {
+            let for_http = if entry.needs_http { "HTTP: " } else { "" };
+            let what = format!("{for_http}{}", entry.what);
+            let mut before = format!("  {:1$}", entry.syntax, column - 2);
+            for line in wrapped(&what, WIDTH - column) {
+                let _ = writeln!(text, "{before}{line}");
+                before = " ".repeat(column);
+            }
+        }
+        text.push('\n');
     }
+    text.push_str(AFTER_LIST);
     text
+}
+
+const AFTER_LIST: &str = "\
+After it may come what its answer is: ?size=BYTES&delay=DURATION, and over HTTP also status=N and
+framing=length|chunked|close. Several ways at once, by weight: mix=linger:80,rst?delay=1s:20
+With --http the same text may stand in a request's path, after /behave/
+";
+
+/// `text` in lines of at most `width`, broken between words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }

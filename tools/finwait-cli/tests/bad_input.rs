@@ -78,6 +78,19 @@ fn send_and_serve_refuse_what_makes_no_sense_with_2() {
     refused(&["serve", "127.0.0.1:70000"], 2, "not a port");
     refused(&["serve", "--behave", "badly"], 2, "unknown behaviour");
     refused(&["serve", "--threads", "0"], 2, "--threads");
+    refused(&["serve", "--behave", "skip-body"], 2, "add --http");
+    refused(
+        &["serve", "--behave", "rst?when=now"],
+        2,
+        "unknown parameter \"when=now\"",
+    );
+    refused(&["serve", "--behave", "mix=rst"], 2, "mix=A:80,B:20");
+    refused(
+        &["serve", "--idle", "0s"],
+        2,
+        "--idle <TIME>': must be above zero",
+    );
+    refused(&["serve", "--seed", "-1"], 2, "--seed");
 }
 
 #[test]

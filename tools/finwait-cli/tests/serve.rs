@@ -147,12 +147,39 @@ fn free_address() -> String {
 }
 
 #[test]
-fn the_list_names_every_behaviour() {
+fn the_list_names_every_behaviour_once_in_narrow_lines() {
     let ran = run(&["serve", "--list"]).expect(0);
     let listed = ran.text();
-    let names = finwait_peer::Behaviour::catalogue();
-    assert_eq!(listed.lines().count(), names.len());
-    for (name, _) in names {
-        assert!(listed.lines().any(|line| line.starts_with(name)), "{name}");
+    for entry in finwait_peer::Behaviour::catalogue() {
+        let begins = format!("  {} ", entry.syntax);
+        let lines = listed.lines().filter(|line| line.starts_with(&begins));
+        assert_eq!(lines.count(), 1, "{}", entry.syntax);
     }
+    for group in ["Good: ", "Bad: ", "Endless: "] {
+        assert!(
+            listed.lines().any(|line| line.starts_with(group)),
+            "{group}"
+        );
+    }
+    assert!(listed.lines().all(|line| line.len() <= 100), "{listed}");
+}
+
+#[test]
+fn it_speaks_http_and_a_path_chooses_a_behaviour() {
+    let (session, addr) = serve(&[":0", "--http", "--idle", "5s"]);
+    let mut stream = TcpStream::connect(&addr).expect("it accepts");
+    stream.set_read_timeout(Some(BOUND)).expect("a bound");
+    let requests = b"GET / HTTP/1.1\r\n\r\nGET /behave/trunc=50 HTTP/1.1\r\n\r\n";
+    stream.write_all(requests).expect("room");
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).expect("two answers");
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+    assert!(answers.contains("Keep-Alive: timeout=4"), "{answers}");
+    assert!(
+        answers.ends_with("\r\n\r\nabcdefghijklmnopqrstuvwxyzabcdef"),
+        "{answers}"
+    );
+    drop(stream);
+    session.signal("TERM");
+    session.finish().expect(0);
 }

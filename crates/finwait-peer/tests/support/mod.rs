@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use finwait::{Ending, FinishOn, Limits};
-use finwait_peer::{Behaviour, Options, Running, Server, Summary};
+use finwait_peer::{Options, Protocol, Running, Server, Summary};
 
 /// Whether the OS tells that our FIN was acknowledged.
 pub(crate) const ACK_KNOWN: bool = cfg!(all(
@@ -23,7 +23,7 @@ pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 pub(crate) fn options(behaviour: &str) -> Options {
     Options {
-        behaviour: behaviour.parse::<Behaviour>().unwrap(),
+        behaviour: behaviour.parse().unwrap(),
         limits: Limits {
             // An acknowledgement that is still under way when the peer's FIN is read is waited
             // for, so that a test may expect it.
@@ -42,6 +42,18 @@ pub(crate) fn bind(options: Options) -> Server {
 
 pub(crate) fn serve(behaviour: &str) -> Running {
     bind(options(behaviour)).spawn().unwrap()
+}
+
+pub(crate) fn http_options(behaviour: &str) -> Options {
+    Options {
+        protocol: Protocol::Http,
+        idle: Some(BOUND),
+        ..options(behaviour)
+    }
+}
+
+pub(crate) fn serve_http(behaviour: &str) -> Running {
+    bind(http_options(behaviour)).spawn().unwrap()
 }
 
 pub(crate) fn connect(addr: SocketAddr) -> TcpStream {

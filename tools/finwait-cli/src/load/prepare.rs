@@ -262,7 +262,7 @@ fn loopback_sources() -> Vec<IpAddr> {
 
 fn start(behaviour: &Behaviour, threads: usize) -> Result<Running, Failure> {
     let options = Options {
-        behaviour: behaviour.clone(),
+        behaviour: (*behaviour).into(),
         threads,
         ..Options::default()
     };
