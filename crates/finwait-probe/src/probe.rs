@@ -67,6 +67,15 @@ impl Probe<'_> {
         self.net.connected(opening, patience)
     }
 
+    /// Waits for the responses on all connections, which may take their time, and for their ends,
+    /// which may not.
+    pub(crate) fn finish(&mut self, responses: Duration) {
+        let end = self.patience.wait;
+        let answered = |seen: &Seen| seen.whole() > 0 || seen.is_over();
+        self.net.until(responses, |net| net.all().all(answered));
+        self.net.until(end, |net| net.all().all(Seen::is_over));
+    }
+
     /// Why a response cannot be asked for as it must be for a check; `None` if it can.
     ///
     /// A server that does not answer a plain request fails its own check, and all others that

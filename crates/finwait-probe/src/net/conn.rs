@@ -182,6 +182,12 @@ impl Conn {
         };
         match platform::take_error(stream) {
             Ok(None) => {}
+            // Before the handshake was over it would have been a refusal (RFC 9293 3.10.7.3).
+            Ok(Some(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
+                self.seen.connected = Some(Instant::now());
+                self.ended(error);
+                return false;
+            }
             Ok(Some(error)) | Err(error) => {
                 self.seen.refused = Some(error);
                 self.stream = None;
