@@ -104,7 +104,7 @@ impl Baseline {
             needs_fin,
             connections: 0,
         };
-        if let Some(http) = target.http().filter(|_| baseline.plain.refused.is_none()) {
+        if let Some(http) = target.http().filter(|_| whole) {
             let more = |net: &mut Net, resource| {
                 // Half a minute for a response that is meant to take its time.
                 exchange(

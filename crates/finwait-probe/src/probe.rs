@@ -126,7 +126,7 @@ impl Probe<'_> {
         let mut dearest = 0;
         while of < times && (of < FEWEST_TRIALS || began.elapsed() < time) {
             let before = self.net.left_bytes();
-            if before < dearest {
+            if before <= dearest {
                 // A response of megabytes: fewer trials than were wanted stay within the allowance.
                 break;
             }

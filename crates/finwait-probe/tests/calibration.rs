@@ -127,6 +127,8 @@ fn found(row: &Row) -> (String, String) {
             result.connections
         );
     }
+    // Those that never close would be waited for.
+    server.stop(Duration::ZERO);
     println!("{} {}: {:?}", row.spoken, row.behaviour, began.elapsed());
     (letters.trim().to_owned(), said)
 }
