@@ -142,6 +142,7 @@ pub enum Behaviour {
     },
     /// HTTP only: healthy, but a refusal before the body was received is followed by a plain
     /// `close()`: the bytes left unread make the kernel send an RST, which overtakes the refusal.
+    /// For there to be such bytes, it waits for them for 20 ms.
     EarlyClose,
 }
 

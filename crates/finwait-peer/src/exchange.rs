@@ -55,6 +55,8 @@ enum Phase {
     Head,
     /// Receiving its body.
     Body(Body, Box<Response>),
+    /// Waiting until there is something to be left unread, but not longer than this.
+    Unread(Instant, Box<Self>),
     /// Waiting until the answer begins.
     Delay(Instant, Option<Box<Response>>),
     Send(Answer, Then),
@@ -194,6 +196,7 @@ impl Turn<'_> {
             Phase::First => self.first(),
             Phase::Head => self.head(),
             Phase::Body(body, response) => self.body(body, response),
+            Phase::Unread(until, next) => self.unread(until, next),
             Phase::Delay(until, response) => self.delay(until, response),
             Phase::Send(answer, then) => self.send(answer, then),
             Phase::Acked(until) => self.abort_acked(until),

@@ -1,10 +1,13 @@
 //! What comes from the client, and what is done when nothing does.
 
+use std::time::Instant;
+
 use super::{Phase, Step, Turn};
 use crate::behaviour::Behaviour;
 use crate::connection::Received;
 use crate::filler::CHUNK;
 use crate::http::{Body, Chunks, Response};
+use crate::stats::Ended;
 use crate::stop::after;
 
 /// How many calls look for a FIN behind bytes.
@@ -152,11 +155,27 @@ impl Turn<'_> {
                 Received::Over(ended) => return self.release(ended),
                 // It was there a moment ago.
                 Received::Fin | Received::Blocked => {
-                    return self.release(crate::stats::Ended::Failed);
+                    return self.release(Ended::Failed);
                 }
             }
         }
         Step::Continue(())
+    }
+
+    /// Waits until there is something to be left unread, and does what is `next`: a close that
+    /// comes too early for its RST would not be the mistake that it is to be.
+    pub(super) fn unread(&mut self, until: Instant, next: Box<Phase>) -> Step {
+        if self.connection.readable {
+            match self.connection.peek(&mut [0]) {
+                Received::Bytes(_) | Received::Fin => return self.go(*next),
+                Received::Blocked => {}
+                Received::Over(ended) => return self.release(ended),
+            }
+        }
+        if until <= self.now {
+            return self.go(*next);
+        }
+        self.wait(Phase::Unread(until, next), Some(until))
     }
 
     fn came(&mut self, bytes: usize) {

@@ -11,6 +11,8 @@ use crate::treatment::Framing;
 
 /// Of a body without end, where a length must be said.
 const ENDLESS: u64 = i64::MAX as u64;
+/// The longest wait for something to be left unread: a body is usually right behind its head.
+const UNREAD_BOUND: Duration = Duration::from_millis(20);
 /// What the announced idle timeout lacks, so that no client comes back in the last moment.
 const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
 
@@ -156,7 +158,19 @@ impl Turn<'_> {
             _ => self.then(),
         };
         let answer = Response::refusal(status).answer();
-        self.go(Phase::Send(answer, then))
+        let leaves_unread = matches!(then, Then::Plain);
+        self.go(Phase::Send(answer, then))?;
+        if leaves_unread {
+            return self.after_unread();
+        }
+        Step::Continue(())
+    }
+
+    /// What is to be done next waits until there is something to be left unread.
+    fn after_unread(&mut self) -> Step {
+        let next = std::mem::replace(&mut self.exchange.phase, Phase::Hold);
+        let until = after(self.now, UNREAD_BOUND);
+        self.go(Phase::Unread(until, Box::new(next)))
     }
 
     /// A request is complete: waits as long as its treatment says, and answers it.

@@ -3,6 +3,8 @@
 // Each test binary uses a part of it.
 #![expect(dead_code, reason = "shared by test binaries that each use a part")]
 
+pub(crate) mod client;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::mpsc;
@@ -200,4 +202,32 @@ pub(crate) fn skipped(what: &str) {
         "needs {what}"
     );
     println!("skipped: needs {what}");
+}
+
+/// A reset that comes after the peer's FIN was read: no read tells of it.
+#[track_caller]
+pub(crate) fn until_hidden_reset(stream: &TcpStream) {
+    until("a reset after the FIN", || {
+        finwait_platform::take_error(stream).unwrap().is_some()
+    });
+}
+
+/// The other side's kernel has our FIN. Nothing says whether its program has read it.
+#[track_caller]
+pub(crate) fn half_close_acked(stream: &TcpStream) {
+    half_close(stream);
+    if ACK_KNOWN {
+        until("the acknowledgement of the FIN", || {
+            finwait_platform::fin_acked(stream).unwrap() == finwait_platform::FinAck::Yes
+        });
+    }
+}
+
+/// There is neither a byte nor a FIN.
+#[track_caller]
+pub(crate) fn assert_silent(stream: &TcpStream) {
+    stream.set_nonblocking(true).unwrap();
+    let error = stream.peek(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
+    stream.set_nonblocking(false).unwrap();
 }
