@@ -91,7 +91,7 @@ pub enum Behaviour {
         percent: u8,
     },
     /// Sends the whole answer and a FIN, and an RST as soon as that FIN is acknowledged, or after
-    /// 20 ms.
+    /// 20 ms. If the client's FIN has come by then, the connection is over and there is no RST.
     FinThenRst,
     /// Answers, and never closes: after the client's FIN it stays in CLOSE-WAIT. Over HTTP it goes
     /// on to answer, whatever `Connection: close` or HTTP/1.0 ask for.
