@@ -124,7 +124,10 @@ impl Answer {
             };
         }
         if self.chunked {
-            run = run.min(CHUNK_BYTES);
+            // A drip is a chunk of its own.
+            if self.pace.is_none() {
+                run = run.min(CHUNK_BYTES);
+            }
             self.frame(run);
         }
         self.run = run;
@@ -209,5 +212,8 @@ mod tests {
         assert_eq!(answer.due(now), Some(now + period));
         assert!(answer.next(now)[1].is_empty());
         assert_eq!(&answer.next(now + period)[1][..], b"cd");
+        let large = CHUNK_BYTES * 2;
+        let mut answer = Answer::new(Vec::new(), large, Framing::Chunked).paced(large, period, now);
+        assert_eq!(answer.next(now)[1].len() as u64, large);
     }
 }

@@ -222,6 +222,14 @@ impl Turn<'_> {
         Step::Break(Next::Release(ended))
     }
 
+    /// Ends a wait of its own if the client has reset meanwhile: nothing else would look.
+    fn is_alive(&self) -> Step {
+        match self.connection.is_dead() {
+            Some(ended) => self.release(ended),
+            None => Step::Continue(()),
+        }
+    }
+
     fn abort(&self) -> Step {
         Step::Break(abort(self.connection))
     }

@@ -33,6 +33,32 @@
 //! client above gets ECONNRESET. The good ones close through [`finwait::Closer`]: this crate is
 //! also an example of a whole server around it.
 //!
+//! A behaviour may have parameters ([`Treatment`]), and a server several behaviours by weight
+//! ([`Mix`]). With [`Protocol::Http`] it speaks HTTP/1.1, and the path of a request may choose:
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::{Ipv4Addr, TcpStream};
+//!
+//! use finwait_peer::{Options, Protocol, Server};
+//!
+//! let options = Options {
+//!     behaviour: "linger".parse()?,
+//!     protocol: Protocol::Http,
+//!     ..Options::default()
+//! };
+//! let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), options)?.spawn()?;
+//!
+//! let mut client = TcpStream::connect(server.addr())?;
+//! client.write_all(b"GET /behave/trunc=50%?size=1k HTTP/1.1\r\n\r\n")?;
+//! let mut response = String::new();
+//! client.read_to_string(&mut response)?;
+//! let (head, body) = response.split_once("\r\n\r\n").ok_or("no head")?;
+//! assert!(head.contains("Content-Length: 1024"));
+//! assert_eq!(body.len(), 512);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # A server of one's own thread
 //!
 //! [`Server::run`] serves in the calling thread until a [`StopHandle`] stops it; [`Server::spawn`]
@@ -42,9 +68,11 @@
 //! # What is bounded
 //!
 //! One connection's share of a turn of the event loop, so that one that floods starves nobody;
-//! what an echo holds for a connection (64 KiB, and nothing while the peer keeps up); every good
-//! teardown, by [`Options::limits`]. Not bounded is how long a connection may stay open: it is the
-//! test's own business to end. Out of descriptors, the server pauses accepting until there are
+//! what an echo holds for a connection (64 KiB, and nothing while the peer keeps up), and what HTTP
+//! holds (one head of at most 32 KiB; bodies, answers and pipelined requests are not held); every
+//! good teardown, by [`Options::limits`] or by its behaviour. Silence is bounded by
+//! [`Options::idle`]; not how long a connection may stay open on which something moves, or whose
+//! peer does not read: it is the test's own business to end. Out of descriptors, the server pauses accepting until there are
 //! some again, and counts how often that happened.
 
 mod accept;

@@ -59,7 +59,8 @@ pub struct Summary {
     pub graceful: u64,
     /// How many ended how, named by [`Ending`]'s `Display` for those that finwait closed. The
     /// others: `reset before the close`, `lost before the close`, `failed before the close`,
-    /// `aborted` (by `rst`), `closed without a drain` (by `unread-close`), and
+    /// `aborted` (by `rst`, and what else ends in one), `closed without a drain` (by
+    /// `unread-close`, `early-close` and `half-close-deaf`), and
     /// `cut at the deadline`. They add up to `finished`.
     pub endings: BTreeMap<String, u64>,
     /// Connections that were cut because the deadline of the stop had come.
@@ -131,9 +132,9 @@ pub(crate) enum Ended {
     Lost,
     /// Something else failed while it was served.
     Failed,
-    /// `rst` did what it is for.
+    /// `rst` did what it is for, or another that ends in one.
     Aborted,
-    /// `unread-close` did what it is for.
+    /// `unread-close` did what it is for, or another that closes plainly.
     ClosedUnread,
     /// The stop's deadline had come.
     Cut,

@@ -82,6 +82,7 @@ impl Turn<'_> {
         if until <= self.now {
             return self.close();
         }
+        self.is_alive()?;
         self.wait(Phase::Late(until), Some(until))
     }
 }

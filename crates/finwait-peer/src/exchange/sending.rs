@@ -22,6 +22,7 @@ impl Turn<'_> {
             }
         }
         if until > self.now {
+            self.is_alive()?;
             return self.wait(Phase::Delay(until, response), Some(until));
         }
         if behaviour == Behaviour::HalfCloseDeaf {

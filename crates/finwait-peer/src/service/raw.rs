@@ -47,7 +47,7 @@ impl Echo {
             Behaviour::Echo => plain,
             Behaviour::LateFin { delay } => Self {
                 fin_delay: Some(delay),
-                ..Self::default()
+                ..plain
             },
             Behaviour::IdleClose { after } | Behaviour::IdleRst { after } => Self {
                 idle: Some(after),
