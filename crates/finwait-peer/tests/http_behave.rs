@@ -148,6 +148,22 @@ fn unread_close_answers_at_the_end_of_the_head_and_resets_a_body() {
 }
 
 #[test]
+fn unread_close_waits_a_moment_for_the_body() {
+    for (server, path) in both("unread-close=10") {
+        let mut client = Client::new(server.addr());
+        let head = format!("PUT {path} HTTP/1.1\r\nContent-Length: 5\r\n\r\n");
+        client.send(&head);
+        until("the head is received", || {
+            server.stats().received_bytes == head.len() as u64
+        });
+        client.send("hello");
+        // On a busy machine the moment may be over.
+        let _ = client.stream.read_to_end(&mut Vec::new());
+        assert_ended(&finish(server), "closed without a drain", 1);
+    }
+}
+
+#[test]
 fn no_close_and_silent_stay_for_ever() {
     for (server, path) in both("no-close") {
         let mut client = Client::new(server.addr());

@@ -47,13 +47,15 @@ impl Turn<'_> {
         response.without_body = request.is_head;
         self.finish_response(&mut response);
         let response = Box::new(response);
-        // Both answer at the end of the head: one on purpose, and one because it reads no more.
-        let skips = matches!(
-            behaviour,
-            Behaviour::SkipBody | Behaviour::UnreadClose { .. }
-        );
-        if skips {
-            return self.answer_later(Some(response));
+        match behaviour {
+            Behaviour::UnreadClose { .. } if !request.body.is_over() => {
+                self.answer_later(Some(response))?;
+                return self.after_unread();
+            }
+            Behaviour::UnreadClose { .. } | Behaviour::SkipBody => {
+                return self.answer_later(Some(response));
+            }
+            _ => {}
         }
         if request.expects {
             let then = Then::Body(request.body, response);
@@ -66,11 +68,6 @@ impl Turn<'_> {
     fn choose(&mut self, target: Target) -> Option<String> {
         let chosen = match target {
             Target::Own(params) => self.exchange.own.overridden(params),
-            Target::Behave(treatment) if treatment.behaviour == Behaviour::DropBacklog => {
-                // What cannot be understood is answered well.
-                self.exchange.current = Behaviour::LINGER.into();
-                return Some("behaviour \"drop-backlog\" is for a whole server".to_owned());
-            }
             Target::Behave(treatment) => treatment,
             Target::Unknown(error) => {
                 // What cannot be understood is answered well.

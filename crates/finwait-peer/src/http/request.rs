@@ -1,6 +1,7 @@
 //! What a request's head says.
 
 use super::{Body, Chunks, MOST_BODY, MOST_HEAD, MOST_TARGET};
+use crate::behaviour::Behaviour;
 use crate::treatment::{Params, Treatment};
 use crate::units::ParseError;
 
@@ -163,13 +164,22 @@ fn fields(headers: &[httparse::Header<'_>], old: bool) -> Result<Fields, u16> {
 fn target(path: &str) -> Target {
     let path = without_authority(path);
     let parsed = match path.strip_prefix("/behave/") {
-        Some(text) => unescaped(text).parse().map(Target::Behave),
+        Some(text) => behaviour(&unescaped(text)).map(Target::Behave),
         None => match path.split_once('?') {
             Some((_, query)) => Params::in_query(&unescaped(query)).map(Target::Own),
             None => Ok(Target::Own(Params::default())),
         },
     };
     parsed.unwrap_or_else(Target::Unknown)
+}
+
+fn behaviour(text: &str) -> Result<Treatment, ParseError> {
+    let treatment: Treatment = text.parse()?;
+    if treatment.behaviour == Behaviour::DropBacklog {
+        let message = format!("behaviour {text:?}: it is for a whole server, not for a request");
+        return Err(ParseError::new(message));
+    }
+    Ok(treatment)
 }
 
 /// Of `http://host/path` the path: servers must take that form too (RFC 9112 section 3.2.2).
