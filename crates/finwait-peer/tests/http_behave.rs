@@ -5,7 +5,7 @@ mod support;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use finwait_peer::Running;
+use finwait_peer::{Mix, Running};
 use support::client::Client;
 use support::{
     assert_all_well, assert_ended, assert_silent, finish, half_close, half_close_acked,
@@ -320,6 +320,21 @@ fn drip_and_flood_have_no_end_unless_they_are_given_a_size() {
             assert_ended(&finish(server), "reset before the close", 1);
         }
     }
+}
+
+#[test]
+fn a_path_wins_over_what_a_mix_has_chosen() {
+    let text = "mix=linger?size=3:1,quiet-limit=9?size=5:1";
+    let mix: Mix = text.parse().unwrap();
+    let server = serve_http(text);
+    for k in 0..10 {
+        let own = mix.choose(1, k).params.size;
+        let mut client = Client::new(server.addr());
+        let chosen = client.get("/behave/linger?size=7");
+        assert_eq!(chosen.body.len(), 7);
+        assert_eq!(Some(client.get("/").body.len() as u64), own);
+    }
+    assert_all_well(&finish(server), 10);
 }
 
 #[test]
