@@ -59,10 +59,10 @@ impl Turn<'_> {
         match self.connection.peek(&mut self.service.scratch[..room]) {
             Received::Bytes(bytes) => {
                 let (taken, whole) = self.exchange.head.take(&self.service.scratch[..bytes]);
-                self.consume(taken)?;
                 if whole {
-                    return self.request();
+                    return self.request(taken);
                 }
+                self.consume(taken)?;
                 match self.exchange.head.refused_early() {
                     Some(refusal) => self.refuse(refusal.status, refusal.target),
                     None => self.go(Phase::Head),
@@ -143,7 +143,7 @@ impl Turn<'_> {
     }
 
     /// Takes what was looked at: no more, for what follows is the next request's.
-    fn consume(&mut self, bytes: usize) -> Step {
+    pub(super) fn consume(&mut self, bytes: usize) -> Step {
         let mut left = bytes;
         while left > 0 {
             let scratch = &mut self.service.scratch;

@@ -17,15 +17,28 @@ const UNREAD_BOUND: Duration = Duration::from_millis(20);
 const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
 
 impl Turn<'_> {
-    /// A head is whole.
-    pub(super) fn request(&mut self) -> Step {
+    /// A head is whole, of which `last` bytes have been looked at and not taken yet.
+    pub(super) fn request(&mut self, last: usize) -> Step {
         let parsed = http::parse(self.exchange.head.bytes());
+        // The mistake is to answer what was not read.
+        if !matches!(&parsed, Ok(request) if self.leaves_unread(&request.target)) {
+            self.consume(last)?;
+        }
         self.exchange.head.clear();
         self.exchange.requests += 1;
         match parsed {
             Ok(request) => self.accept(request),
             Err(Refusal { status, target }) => self.refuse(status, target),
         }
+    }
+
+    fn leaves_unread(&self, target: &Target) -> bool {
+        let behaviour = match target {
+            Target::Behave(treatment) => treatment.behaviour,
+            Target::Own(_) => self.exchange.own.behaviour,
+            Target::Unknown(_) => return false,
+        };
+        matches!(behaviour, Behaviour::UnreadClose { .. })
     }
 
     fn accept(&mut self, request: Request) -> Step {
@@ -47,15 +60,12 @@ impl Turn<'_> {
         response.without_body = request.is_head;
         self.finish_response(&mut response);
         let response = Box::new(response);
-        match behaviour {
-            Behaviour::UnreadClose { .. } if !request.body.is_over() => {
-                self.answer_later(Some(response))?;
-                return self.after_unread();
-            }
-            Behaviour::UnreadClose { .. } | Behaviour::SkipBody => {
-                return self.answer_later(Some(response));
-            }
-            _ => {}
+        let skips = matches!(
+            behaviour,
+            Behaviour::SkipBody | Behaviour::UnreadClose { .. }
+        );
+        if skips {
+            return self.answer_later(Some(response));
         }
         if request.expects {
             let then = Then::Body(request.body, response);
