@@ -188,6 +188,7 @@ impl<'a> Battery<'a> {
             target: self.target,
             patience: &self.settings.patience,
             baseline: &self.baseline,
+            slow: self.settings.slow,
             net,
         };
         let finding = (check.run)(&mut probe);

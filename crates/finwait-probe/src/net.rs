@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use finwait_load::Expect;
-use finwait_platform as platform;
+use finwait_platform::{self as platform, TcpState};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
@@ -184,6 +184,17 @@ impl Net {
     pub(crate) fn unread(&self, id: Id) -> Option<u64> {
         let stream = self.conns[id.0].stream.as_ref()?;
         platform::unread(stream).ok().flatten()
+    }
+
+    /// Whether the server's FIN or RST has come, read or not; `None` if this system cannot tell.
+    pub(crate) fn peer_ended(&self, id: Id) -> Option<bool> {
+        let stream = self.conns[id.0].stream.as_ref()?;
+        let info = platform::tcp_info(stream).ok().flatten()?;
+        let goes_on = matches!(
+            info.state,
+            TcpState::SynSent | TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2
+        );
+        Some(!goes_on)
     }
 
     pub(crate) fn local(&self, id: Id) -> Option<SocketAddr> {

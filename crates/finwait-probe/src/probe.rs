@@ -32,6 +32,8 @@ pub struct Probe<'a> {
     pub(crate) target: &'a Target,
     pub(crate) patience: &'a Patience,
     pub(crate) baseline: &'a Baseline,
+    /// Whether minutes may be taken.
+    pub(crate) slow: bool,
     pub(crate) net: Net,
 }
 

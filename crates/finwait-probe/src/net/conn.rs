@@ -309,6 +309,8 @@ impl Conn {
         match self.reading {
             Reading::Fast => Some(most),
             Reading::Paused => None,
+            // The period begins when there is something to be read.
+            Reading::Slow { .. } if !self.readable => None,
             Reading::Slow { bytes, period } => {
                 let now = Instant::now();
                 if self.next_read.is_some_and(|at| now < at) {
