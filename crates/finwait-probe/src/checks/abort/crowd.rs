@@ -1,0 +1,210 @@
+//! Many clients at the same time.
+
+use std::time::{Duration, Instant};
+
+use super::aftermath::{self, Answer};
+use super::{CROWD, PAIRS};
+use crate::check::{Closing, Finding, Service, Word};
+use crate::net::{Id, Net, Opening, Seen};
+use crate::probe::{Probe, ms};
+use crate::target::Resource;
+
+/// abort/7: whoever has begun a request when others are reset is to be answered.
+pub(super) fn resets_beside_requests(probe: &mut Probe<'_>) -> Finding {
+    if let Some(finding) = aftermath::not_well_before(probe) {
+        return finding;
+    }
+    let (answered, bad) = side_by_side(probe, false);
+    if let Some(bad) = bad {
+        return Finding::skip(format!(
+            "cannot be told apart: {answered} of {PAIRS} requests at once are answered without a reset ({})",
+            bad.said
+        ));
+    }
+    let (answered, bad) = side_by_side(probe, true);
+    let said = format!("{answered} of {PAIRS} requests beside as many resets were answered");
+    if let Some(bad) = bad {
+        return Finding::new(Word::Fail, format!("{said}; one not: {}", bad.said))
+            .verdicts(bad.service, bad.closing)
+            .figure("unanswered", f64::from(PAIRS - answered), "requests");
+    }
+    let after = aftermath::asked_again(probe);
+    match after.word {
+        Word::Pass => Finding { said, ..after },
+        _ => after,
+    }
+}
+
+/// Begins requests, resets as many other connections if that is wanted, and sends the rest. How
+/// many were answered, and one that was not.
+fn side_by_side(probe: &mut Probe<'_>, resets: bool) -> (u32, Option<Answer>) {
+    /// Until the server has read what was begun.
+    const MOMENT: Duration = Duration::from_millis(20);
+    let (request, ends) = probe.whole_request(Resource::Plain);
+    let (begin, rest) = request.split_at(request.len() / 2);
+    let (mut asking, mut rude) = (Vec::new(), Vec::new());
+    for _ in 0..PAIRS {
+        if resets {
+            rude.push(probe.net.open(Opening::default()));
+        }
+        asking.push(probe.net.open(Opening::default()));
+    }
+    for &id in rude.iter().chain(&asking) {
+        probe.net.send(id, begin);
+    }
+    let wait = probe.wait();
+    probe.net.until(wait, |net| net.all().all(is_settled));
+    probe.net.watch(MOMENT);
+    for id in rude {
+        probe.net.abort(id);
+    }
+    for &id in &asking {
+        probe.net.send(id, rest);
+        if ends {
+            probe.net.half_close(id);
+        }
+    }
+    let wait = wait + in_turn(probe, PAIRS);
+    let answers = all_answered(probe, &asking, wait);
+    probe.net.clear();
+    let answered = answers.iter().filter(|a| a.answered).count();
+    let bad = answers.into_iter().find(|answer| !answer.answered);
+    (answered as u32, bad)
+}
+
+/// What so many requests take a server that serves one after the other; not without end.
+fn in_turn(probe: &Probe<'_>, requests: u32) -> Duration {
+    (requests * probe.baseline.plain.time).min(4 * probe.wait())
+}
+
+/// Each connection is closed with its response, so that a server with few places for clients has
+/// one for the next.
+fn all_answered(probe: &mut Probe<'_>, ids: &[Id], wait: Duration) -> Vec<Answer> {
+    let end = Instant::now() + wait;
+    let mut open = ids.to_vec();
+    let done = |net: &Net, id: Id| net.seen(id).whole() > 0 || net.seen(id).is_over();
+    while !open.is_empty() {
+        let left = end.saturating_duration_since(Instant::now());
+        if !probe
+            .net
+            .until(left, |net| open.iter().any(|&id| done(net, id)))
+        {
+            break;
+        }
+        open.retain(|&id| {
+            let done = done(&probe.net, id);
+            if done {
+                probe.net.close(id);
+            }
+            !done
+        });
+    }
+    let answer = |&id: &Id| Answer::of(probe, probe.net.seen(id));
+    ids.iter().map(answer).collect()
+}
+
+fn is_settled(seen: &Seen) -> bool {
+    seen.connected.is_some() || seen.is_dead()
+}
+
+/// abort/8: every connection that is there is closed by us, and so by the server.
+pub(super) fn all_close_at_once(probe: &mut Probe<'_>) -> Finding {
+    if let Some(finding) = aftermath::not_well_before(probe) {
+        return finding;
+    }
+    let crowd = gathered(probe);
+    if crowd.len() < CROWD as usize / 4 {
+        let why = format!("only {} of {CROWD} connections could be held", crowd.len());
+        return Finding::error(why);
+    }
+    for &id in &crowd {
+        probe.net.half_close(id);
+    }
+    let wait = probe.wait() + in_turn(probe, CROWD);
+    let ended = |net: &Net| crowd.iter().all(|&id| net.seen(id).is_over());
+    probe.net.until(wait, ended);
+    let closed = closed_by_the_server(&probe.net, &crowd);
+    probe.net.clear();
+    if matches!(closed.word, Word::Fail | Word::Error) {
+        return closed;
+    }
+    let after = aftermath::asked_again(probe);
+    match after.word {
+        Word::Pass => closed,
+        _ => after,
+    }
+}
+
+/// As many as can be had: first those that are answered and kept, because a server may have to be
+/// done with one before it takes the next, then idle ones.
+fn gathered(probe: &mut Probe<'_>) -> Vec<Id> {
+    let request = probe.plain();
+    let kept = probe.target.expect().is_delimited() && !probe.baseline.needs_fin;
+    let answered = if kept { CROWD / 2 } else { 0 };
+    let wait = probe.wait();
+    let mut crowd = Vec::new();
+    for _ in 0..answered {
+        let id = probe.net.open(Opening::default());
+        probe.net.send(id, &request);
+        crowd.push(id);
+    }
+    let done = |seen: &Seen| seen.whole() > 0 || seen.is_over();
+    let longer = wait + in_turn(probe, answered);
+    probe.net.until(longer, |net| net.all().all(done));
+    for _ in answered..CROWD {
+        crowd.push(probe.net.open(Opening::default()));
+    }
+    probe.net.until(wait, |net| net.all().all(is_settled));
+    crowd.retain(|&id| {
+        let seen = probe.net.seen(id);
+        seen.connected.is_some() && !seen.is_over()
+    });
+    crowd
+}
+
+fn closed_by_the_server(net: &Net, crowd: &[Id]) -> Finding {
+    let count = |closing: Closing| {
+        let same = crowd
+            .iter()
+            .filter(|&&id| net.seen(id).closing() == closing);
+        same.count()
+    };
+    let of = crowd.len();
+    let (open, lost) = (count(Closing::Open), count(Closing::Lost));
+    let resets = count(Closing::Rst) + count(Closing::FinThenRst);
+    let verdict =
+        |word, said, closing| Finding::new(word, said).verdicts(Service::NotAsked, closing);
+    if lost > 0 {
+        return Finding::error(format!("{lost} of {of} connections were lost on the way"));
+    }
+    if open > 0 {
+        let said = format!("{open} of {of} connections did not get the server's FIN");
+        return verdict(Word::Fail, said, Closing::Open).figure(
+            "stragglers",
+            open as f64,
+            "connections",
+        );
+    }
+    if resets > 0 {
+        let said = format!("{resets} of {of} connections were closed by an RST");
+        return verdict(Word::Warn, said, Closing::Rst).figure(
+            "resets",
+            resets as f64,
+            "connections",
+        );
+    }
+    let slow = slowest_but_one_percent(net, crowd);
+    let said = format!("{of} of {of} connections got the server's FIN");
+    verdict(Word::Pass, said, Closing::Fin).figure("p99", ms(slow), "ms")
+}
+
+fn slowest_but_one_percent(net: &Net, crowd: &[Id]) -> Duration {
+    let took = |&id: &Id| {
+        let seen = net.seen(id);
+        Some(seen.fin?.saturating_duration_since(seen.our_fin?))
+    };
+    let mut took: Vec<Duration> = crowd.iter().filter_map(took).collect();
+    took.sort_unstable();
+    let at = (took.len() * 99).div_ceil(100).saturating_sub(1);
+    took.get(at).copied().unwrap_or_default()
+}
