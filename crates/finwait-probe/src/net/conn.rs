@@ -103,6 +103,8 @@ pub(crate) struct Conn {
     pub(crate) writable: bool,
     out: Vec<u8>,
     fin_follows: bool,
+    /// Why nothing more can be sent; what came before it is still to be read.
+    unwritable: Option<io::Error>,
 }
 
 /// What one look at a connection may take from the server's allowance, and took.
@@ -125,6 +127,7 @@ impl Conn {
             writable: false,
             out: Vec::new(),
             fin_follows: false,
+            unwritable: None,
         }
     }
 
@@ -207,6 +210,7 @@ impl Conn {
         let mut sent = 0;
         while let Some(stream) = &mut self.stream
             && self.writable
+            && self.unwritable.is_none()
             && !self.out.is_empty()
             && sent < most
         {
@@ -221,18 +225,27 @@ impl Conn {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    // What was received before it is still to be read.
-                    self.out.clear();
-                    self.ended(error);
-                }
+                Err(error) => self.cannot_write(error),
             }
         }
         self.seen.sent += sent;
-        if self.fin_follows && self.out.is_empty() && self.seen.our_fin.is_none() {
+        let may_end = self.out.is_empty() && self.unwritable.is_none();
+        if self.fin_follows && may_end && self.seen.our_fin.is_none() {
             self.send_fin();
         }
         sent
+    }
+
+    /// Nothing more goes out. What came before is still to be read: a client that reads while it
+    /// sends has it, whichever of its calls the kernel told of the reset.
+    fn cannot_write(&mut self, error: io::Error) {
+        self.out.clear();
+        if self.seen.fin.is_some() {
+            self.ended(error);
+        } else {
+            self.readable = true;
+            self.unwritable = Some(error);
+        }
     }
 
     fn send_fin(&mut self) {
@@ -283,11 +296,7 @@ impl Conn {
                 .unwrap_or(usize::MAX)
                 .min(scratch.len());
             match stream.read(&mut scratch[..length]) {
-                Ok(0) => {
-                    let now = Instant::now();
-                    self.seen.fin = Some(now);
-                    self.seen.inbox.fin(now);
-                }
+                Ok(0) => self.end_of_what_came(),
                 Ok(bytes) => {
                     let now = Instant::now();
                     self.seen.first_byte.get_or_insert(now);
@@ -296,12 +305,32 @@ impl Conn {
                     received += bytes as u64;
                     room -= bytes as u64;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    if let Some(error) = self.unwritable.take() {
+                        self.ended(error);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => self.ended(error),
             }
         }
         received
+    }
+
+    /// The server's FIN; but the read after an error that a write has already told says 0 too.
+    fn end_of_what_came(&mut self) {
+        let error = self.unwritable.take();
+        // An RST after the FIN is told as a broken pipe, one without it as a reset.
+        let after_fin = error.as_ref().map(io::Error::kind) == Some(io::ErrorKind::BrokenPipe);
+        if error.is_none() || after_fin {
+            let now = Instant::now();
+            self.seen.fin = Some(now);
+            self.seen.inbox.fin(now);
+        }
+        if let Some(error) = error {
+            self.ended(error);
+        }
     }
 
     /// How much may be read now; `None` for nothing.
