@@ -84,7 +84,10 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Clients that half-close are answered for one method and not for another.",
         remedy: "Node: httpAllowHalfOpen; hyper: half_close(true); nginx: proxy_ignore_client_abort on",
         needs: HTTP,
-        most: Cost::one_by_one(3 * (1 + framing::TRIALS)),
+        most: Cost {
+            connections: 3 * (1 + framing::TRIALS),
+            ..BIG
+        },
         run: framing::then_our_fin,
     },
     Check {
@@ -124,6 +127,9 @@ const BIG: Cost = Cost {
     bytes: 256 << 20,
 };
 
+/// Of a whole answer and an RST.
+pub(super) const AT_RISK: &str = "a client that reads late may lose it";
+
 fn says_close(probe: &mut Probe<'_>) -> Finding {
     if let Some(finding) = probe.unanswered() {
         return finding;
@@ -147,13 +153,13 @@ fn says_close(probe: &mut Probe<'_>) -> Finding {
                 let word = [Word::Warn, Word::Pass][usize::from(announced(seen))];
                 (word, format!("whole, {says}, FIN"))
             }
-            (Service::Whole, Closing::Open) => {
-                (Word::Fail, format!("whole, {says}, no FIN within {wait:?}"))
-            }
-            (Service::Whole, Closing::Rst) => (
+            (Service::Whole, Closing::Open) => (
                 Word::Fail,
-                format!("whole, {says}, RST: it may destroy what a client has not read yet"),
+                format!("whole, {says}, no FIN within {wait:.1?}"),
             ),
+            (Service::Whole, Closing::Rst) => {
+                (Word::Fail, format!("whole, {says}, RST: {AT_RISK}"))
+            }
             (Service::Whole, closing) => (Word::Warn, format!("whole, {says}, {closing}")),
             _ => (Word::Fail, told(seen)),
         };
@@ -186,7 +192,7 @@ fn old_version(probe: &mut Probe<'_>) -> Finding {
                 format!("{answer} in chunks, which HTTP/1.0 has not"),
             ),
             (Service::Whole, Closing::Open) => {
-                (Word::Fail, format!("{answer}, no FIN within {wait:?}"))
+                (Word::Fail, format!("{answer}, no FIN within {wait:.1?}"))
             }
             (Service::Whole, Closing::Fin) if refused => {
                 (Word::Info, format!("refuses HTTP/1.0: {answer}, FIN"))
@@ -279,9 +285,16 @@ pub(super) fn worst_of<V>(
     };
     let mut worst: Option<Finding> = None;
     let mut names = Vec::new();
+    let mut dearest = 0;
     for (name, way) in ways {
+        let before = probe.net.left_bytes();
+        if before < dearest {
+            // Fewer ways than were wanted stay within the allowance.
+            break;
+        }
         let finding = trial(probe, way);
         probe.net.clear();
+        dearest = dearest.max(before - probe.net.left_bytes());
         let old = worst.as_ref().map(|worst| order(worst.word));
         if old.is_none_or(|old| order(finding.word) > old) {
             names = vec![*name];

@@ -3,7 +3,7 @@
 mod unread;
 mod upload;
 
-use super::http_close::{answer, unfinished};
+use super::http_close::{AT_RISK, answer, unfinished};
 use crate::check::{Check, Closing, Cost, Finding, Level, Needs, Service, Severity, Word};
 use crate::net::Seen;
 use crate::probe::told;
@@ -80,8 +80,6 @@ pub(super) const CHECKS: &[Check] = &[
 fn has_begun(seen: &Seen) -> bool {
     seen.inbox.status().is_some() || seen.service() == Service::Wrong
 }
-
-const AT_RISK: &str = "it may destroy what a client has not read yet";
 
 fn is_close_delimited(seen: &Seen) -> bool {
     let first = seen.inbox.responses.first();

@@ -68,7 +68,7 @@ fn with_our_fin(
             (Word::Fail, format!("{now} with our FIN, {before} without"))
         }
         (Service::Whole, Closing::Fin) => (Word::Pass, "as without our FIN".to_owned()),
-        (Service::Whole, Closing::Open) => (Word::Warn, format!("{now}, no FIN within {wait:?}")),
+        (Service::Whole, Closing::Open) => (Word::Warn, format!("{now}, no FIN within {wait:.1?}")),
         (Service::Whole, closing) => (Word::Warn, format!("{now}, {closing}")),
         _ => (Word::Fail, told(seen)),
     };

@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use super::{announced, answer, ask, is_error, unfinished, worst_of};
 use crate::check::{Closing, Finding, Service, Word};
-use crate::net::{Opening, Reading, Seen};
+use crate::net::{Id, Opening, Reading, Seen};
 use crate::probe::{Probe, counted, told};
 use crate::target::{Ask, Resource};
 
 pub(super) const TRIALS: u32 = 10;
 pub(super) const FEW_TRIALS: u32 = 3;
 
-/// The reader's pause: the server has written what it can, and closed, before anything is read.
-const PAUSE: Duration = Duration::from_millis(300);
+/// The reader's pause: the server has written what it can before anything is read.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Then a big response is read in so many steps, or in smaller ones.
+const STEPS: u64 = 64;
+const PERIOD: Duration = Duration::from_millis(4);
+/// For the RST to a byte that came too late.
+const BEHIND: Duration = Duration::from_millis(300);
 
 /// http/3: the response is asked for with `close`, and this many KiB of requests follow.
 pub(super) fn behind_close(probe: &mut Probe<'_>) -> Finding {
@@ -31,8 +36,8 @@ pub(super) fn behind_close(probe: &mut Probe<'_>) -> Finding {
         ways.push(("big, 64 KiB", (big, 64)));
     }
     worst_of(probe, &ways, |probe, &(resource, kib)| {
-        let times = if resource == big { 2 } else { 5 };
-        if resource == big && bytes_of(probe, resource) > probe.net.left_bytes() {
+        let times = if resource == big { 3 } else { 5 };
+        if bytes_of(probe, resource) > probe.net.left_bytes() {
             return Finding::skip("the response is larger than the allowance of this check");
         }
         probe.repeat(times, |probe| behind(probe, resource, kib))
@@ -50,20 +55,36 @@ fn behind(probe: &mut Probe<'_>, resource: Resource, kib: usize) -> Finding {
     let further = probe.plain();
     let many = (kib << 10) / further.len();
     request.extend(further.repeat(many.max(1)));
-    let pauses = resource == Resource::Big;
+    let whole = bytes_of(probe, resource);
+    let mut wait = probe.wait_for(resource);
+    let id = if resource == Resource::Big {
+        wait += 20 * PERIOD * STEPS as u32;
+        ask_slowly(probe, &request, whole)
+    } else {
+        ask(probe, &request)
+    };
+    probe.net.wait(id, wait, Seen::is_over);
+    judge_behind(probe, probe.net.seen(id), whole)
+}
+
+/// Reads so that the server still has a part of the response to send when it closes: it is that
+/// part which an RST destroys.
+fn ask_slowly(probe: &mut Probe<'_>, request: &[u8], whole: u64) -> Id {
+    let step = usize::try_from(whole / STEPS).unwrap_or(usize::MAX);
+    let step = step.clamp(32 << 10, 1 << 20);
     let id = probe.connect_as(Opening {
-        reading: [Reading::Fast, Reading::Paused][usize::from(pauses)],
+        receive_buffer: Some(step),
+        reading: Reading::Paused,
         ..Opening::default()
     });
-    probe.net.send(id, &request);
-    if pauses {
-        probe.net.watch(PAUSE);
-        probe.net.reading(id, Reading::Fast);
-    }
-    let wait = probe.wait_for(resource);
-    probe.net.wait(id, wait, Seen::is_over);
-    let whole = bytes_of(probe, resource);
-    judge_behind(probe, probe.net.seen(id), whole)
+    probe.net.send(id, request);
+    probe.net.watch(PAUSE);
+    let reading = Reading::Slow {
+        bytes: step,
+        period: PERIOD,
+    };
+    probe.net.reading(id, reading);
+    id
 }
 
 fn judge_behind(probe: &Probe<'_>, seen: &Seen, whole: u64) -> Finding {
@@ -129,6 +150,9 @@ pub(super) fn in_turn(probe: &mut Probe<'_>) -> Finding {
     if let Some(finding) = probe.unanswered() {
         return finding;
     }
+    if MANY as u64 * probe.baseline.plain.bytes > probe.net.left_bytes() {
+        return Finding::skip("eight responses are larger than the allowance of this check");
+    }
     let mut requests = probe.plain().repeat(MANY - 1);
     requests.extend(probe.target.request(&Ask::get_and_close(Resource::Plain)));
     let time = probe.baseline.time_of(Resource::Plain);
@@ -193,7 +217,7 @@ pub(super) fn after_close(probe: &mut Probe<'_>) -> Finding {
         let late = probe.plain();
         probe.net.send(id, &late);
         // After its FIN nothing can be answered any more, but an RST tells what became of it.
-        let after_fin = wait.min(PAUSE);
+        let after_fin = wait.min(BEHIND);
         let further = |s: &Seen| {
             s.inbox
                 .responses

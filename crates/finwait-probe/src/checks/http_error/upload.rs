@@ -60,7 +60,7 @@ pub(super) fn refused(probe: &mut Probe<'_>) -> Finding {
 
 /// Sends the body in pieces until it is answered, and reads to the end of the answer.
 fn stream(probe: &mut Probe<'_>, id: Id) {
-    const PIECE: [u8; 64 << 10] = [b'x'; 64 << 10];
+    static PIECE: [u8; 64 << 10] = [b'x'; 64 << 10];
     let wait = probe.wait_for(Resource::Post);
     let until = Instant::now() + wait;
     let stops = |s: &Seen| s.is_over() || has_begun(s);
@@ -87,7 +87,12 @@ fn to_the_close(probe: &mut Probe<'_>, id: Id, wait: Duration) {
     let closes = announced(probe.net.seen(id));
     let left = if closes { CLOSES } else { BEHIND };
     if probe.net.wait(id, left, Seen::is_over) {
-        probe.net.wait(id, BEHIND, Seen::is_dead);
+        let seen = probe.net.seen(id);
+        let there = seen
+            .connected
+            .map(|at| at.saturating_duration_since(seen.opened));
+        let behind = BEHIND + 2 * there.unwrap_or_default();
+        probe.net.wait(id, behind.min(wait), Seen::is_dead);
     }
 }
 
@@ -105,6 +110,8 @@ pub(super) fn expected(probe: &mut Probe<'_>) -> Finding {
             probe
                 .net
                 .wait(id, wait, |s| s.is_over() || has_begun(s) || is_asked_for(s));
+            // Some say 100 by themselves, and refuse at once when they come to think of it.
+            probe.net.wait(id, CLOSES, |s| s.is_over() || has_begun(s));
             to_the_close(probe, id, wait);
             judge_expected(probe, probe.net.seen(id), wait)
         })
@@ -143,7 +150,7 @@ fn judge_expected(probe: &Probe<'_>, seen: &Seen, wait: Duration) -> Finding {
         ),
         (Service::Nothing, Closing::Open) => (
             Word::Fail,
-            format!("neither 100 nor a status within {wait:?}"),
+            format!("neither 100 nor a status within {wait:.1?}"),
         ),
         _ => (Word::Fail, told(seen)),
     };
