@@ -267,7 +267,8 @@ pub(super) fn without_the_resource(target: &Target) -> Target {
     target
 }
 
-/// Several ways to do the same: the worst counts, and after a failure nothing more is asked.
+/// Several ways to do the same: the worst counts. After a failure nothing more is asked, nor of
+/// a server that does not close, where each trial would only wait.
 ///
 /// What could be done says more than what could not.
 pub(super) fn worst_of<V>(
@@ -302,7 +303,10 @@ pub(super) fn worst_of<V>(
         } else if old == Some(order(finding.word)) {
             names.push(name);
         }
-        if worst.as_ref().is_some_and(|worst| worst.word == Word::Fail) {
+        let ends = |f: &Finding| {
+            f.word == Word::Fail || (f.word == Word::Warn && f.closing == Closing::Open)
+        };
+        if worst.as_ref().is_some_and(ends) {
             break;
         }
     }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use finwait_probe::battery::{Battery, Settings, checks};
-use finwait_probe::{Closing, Finding, Http, Patience, Protocol, Service, Target, Word};
+use finwait_probe::{Closing, Finding, Http, Protocol, Service, Target, Word};
 
 /// What is wrong with a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,13 +86,7 @@ fn finding(id: &str, fault: Fault) -> Finding {
             post: None,
         }),
     };
-    let settings = Settings {
-        patience: Patience {
-            wait: Duration::from_secs(1),
-            ..Patience::default()
-        },
-        ..Settings::default()
-    };
+    let settings = Settings::default();
     let battery = Battery::new(&target, &settings).unwrap();
     battery.run(checks().find(|c| c.id == id).unwrap()).finding
 }
@@ -156,9 +150,11 @@ impl Talk {
     }
 
     fn head(&mut self) -> Option<Head> {
+        let mut looked = 0;
         loop {
-            let end = self.read.windows(4).position(|w| w == b"\r\n\r\n");
-            if let Some(end) = end {
+            let new = &self.read[looked..];
+            let end = new.windows(4).position(|w| w == b"\r\n\r\n");
+            if let Some(end) = end.map(|end| looked + end) {
                 let text: Vec<u8> = self.read.drain(..end + 4).collect();
                 let text = String::from_utf8_lossy(&text).into_owned();
                 let (line, fields) = text.split_once("\r\n").unwrap();
@@ -167,6 +163,7 @@ impl Talk {
                     fields: fields.to_ascii_lowercase(),
                 });
             }
+            looked = self.read.len().saturating_sub(3);
             if !self.more() {
                 return None;
             }

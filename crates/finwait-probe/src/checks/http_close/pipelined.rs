@@ -15,7 +15,7 @@ pub(super) const FEW_TRIALS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
 /// Then a big response is read in so many steps, or in smaller ones.
 const STEPS: u64 = 64;
-const PERIOD: Duration = Duration::from_millis(4);
+const PERIOD: Duration = Duration::from_millis(2);
 /// For the RST to a byte that came too late.
 const BEHIND: Duration = Duration::from_millis(300);
 

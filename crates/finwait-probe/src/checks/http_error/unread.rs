@@ -15,6 +15,8 @@ pub(super) const TRIALS: u32 = 10;
 pub(super) const FEW_TRIALS: u32 = 2;
 /// A server that answers without the body does not wait longer.
 const EARLY: Duration = Duration::from_millis(100);
+/// For one response too many.
+const BEHIND: Duration = Duration::from_millis(300);
 
 /// http/6.
 pub(super) fn small_body(probe: &mut Probe<'_>) -> Finding {
@@ -66,7 +68,12 @@ fn body_like_a_request(probe: &mut Probe<'_>, head: &[u8], body: &[u8], later: b
         let get = probe.target.request(&Ask::get_and_close(Resource::Plain));
         probe.net.send(id, &get);
     }
-    probe.net.wait(id, wait, Seen::is_over);
+    let wanted = if ends { 1 } else { 2 };
+    let more = |s: &Seen| s.is_over() || s.inbox.responses.len() > wanted;
+    if !ends {
+        probe.net.wait(id, wait, |s| s.whole() >= wanted || more(s));
+    }
+    probe.net.wait(id, if ends { wait } else { BEHIND }, more);
     judge_small_body(probe, probe.net.seen(id), ends)
 }
 
