@@ -1,5 +1,6 @@
 //! All checks against one server.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -7,6 +8,7 @@ use serde::Serialize;
 use crate::baseline::{self, Baseline};
 use crate::check::{Check, Cost, Finding, Level, Word};
 use crate::checks;
+use crate::idle::Idle;
 use crate::net::Net;
 use crate::observer::{Observer, Sight};
 use crate::probe::{Patience, Probe};
@@ -104,6 +106,7 @@ pub struct Battery<'a> {
     settings: &'a Settings,
     baseline: Baseline,
     observer: Option<&'a Observer>,
+    idle: OnceLock<Idle>,
 }
 
 /// How long a server may take to let go of the last connections of a check, before it is looked at.
@@ -131,6 +134,7 @@ impl<'a> Battery<'a> {
             settings,
             baseline,
             observer: None,
+            idle: OnceLock::new(),
         })
     }
 
@@ -189,6 +193,7 @@ impl<'a> Battery<'a> {
             patience: &self.settings.patience,
             baseline: &self.baseline,
             slow: self.settings.slow,
+            idle: &self.idle,
             net,
         };
         let finding = (check.run)(&mut probe);

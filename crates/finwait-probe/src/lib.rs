@@ -19,6 +19,7 @@ mod baseline;
 pub mod battery;
 mod check;
 mod checks;
+mod idle;
 mod net;
 mod observer;
 mod probe;

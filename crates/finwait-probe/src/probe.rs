@@ -1,9 +1,11 @@
 //! What a check works with.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::baseline::Baseline;
 use crate::check::{Closing, Finding, Service, Share, Word};
+use crate::idle::Idle;
 use crate::net::{Id, Net, Opening, Seen};
 use crate::target::{Ask, Resource, Target};
 
@@ -32,15 +34,17 @@ pub struct Probe<'a> {
     pub(crate) target: &'a Target,
     pub(crate) patience: &'a Patience,
     pub(crate) baseline: &'a Baseline,
-    /// Whether minutes may be taken.
+    /// Whether checks may take minutes.
     pub(crate) slow: bool,
+    /// What the first check that asks for it has measured.
+    pub(crate) idle: &'a OnceLock<Idle>,
     pub(crate) net: Net,
 }
 
 /// Of the trials of one check: when a server makes each of them wait, fewer say as much.
 const FEWEST_TRIALS: u32 = 2;
 
-impl Probe<'_> {
+impl<'a> Probe<'a> {
     pub(crate) fn wait(&self) -> Duration {
         self.patience.wait
     }
@@ -48,6 +52,13 @@ impl Probe<'_> {
     /// For a response to this resource: what it took before, with room, and what is due at once.
     pub(crate) fn wait_for(&self, resource: Resource) -> Duration {
         self.patience.wait + 4 * self.baseline.time_of(resource)
+    }
+
+    /// When the server ends idle connections. The first check that asks pays for it with its own
+    /// allowance, [`idle::CONNECTIONS`](crate::idle::CONNECTIONS), and the time.
+    pub(crate) fn idle(&mut self) -> &'a Idle {
+        let idle = self.idle;
+        idle.get_or_init(|| Idle::measure(self))
     }
 
     pub(crate) fn is_http(&self) -> bool {
@@ -76,6 +87,18 @@ impl Probe<'_> {
         let answered = |seen: &Seen| seen.whole() > 0 || seen.is_over();
         self.net.until(responses, |net| net.all().all(answered));
         self.net.until(end, |net| net.all().all(Seen::is_over));
+    }
+
+    /// Opens so many connections, and waits until each is established or is not to be.
+    pub(crate) fn connect_all(&mut self, count: usize) -> Vec<Id> {
+        let ids: Vec<Id> = (0..count)
+            .map(|_| self.net.open(Opening::default()))
+            .collect();
+        self.net.until(self.patience.wait, |net| {
+            let done = |seen: &Seen| seen.connected.is_some() || seen.is_dead();
+            ids.iter().all(|&id| done(net.seen(id)))
+        });
+        ids
     }
 
     /// Why a response cannot be asked for as it must be for a check; `None` if it can.

@@ -1,0 +1,4 @@
+//! Whether a server lets go of connections, and when: servers that do, and servers that do not.
+
+mod leak;
+mod server;
