@@ -17,6 +17,10 @@ pub(crate) fn time_wait_reuse() -> Option<TimeWaitReuse> {
     None
 }
 
+pub(crate) fn tcp_timestamps() -> Option<bool> {
+    None
+}
+
 pub(crate) fn time_wait_cap() -> Option<u64> {
     None
 }

@@ -72,6 +72,17 @@ pub fn time_wait_reuse() -> Option<TimeWaitReuse> {
     imp::time_wait_reuse()
 }
 
+/// Whether new connections offer TCP timestamps, by which a peer in TIME-WAIT knows a SYN as new.
+///
+/// Linux: `/proc/sys/net/ipv4/tcp_timestamps`, which is for IPv6 as well.
+///
+/// # Portability
+///
+/// `None` everywhere else.
+pub fn tcp_timestamps() -> Option<bool> {
+    imp::tcp_timestamps()
+}
+
 /// How many connections may be in TIME-WAIT at once; more are dropped without it.
 ///
 /// Linux: `/proc/sys/net/ipv4/tcp_max_tw_buckets`.

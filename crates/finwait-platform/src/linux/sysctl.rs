@@ -21,6 +21,11 @@ pub(crate) fn time_wait_reuse() -> Option<TimeWaitReuse> {
     parse_time_wait_reuse(&read("net/ipv4/tcp_tw_reuse")?)
 }
 
+/// 1: with an offset of their own for each pair of hosts; 2: without. Both are on.
+pub(crate) fn tcp_timestamps() -> Option<bool> {
+    parse_number(&read("net/ipv4/tcp_timestamps")?).map(|setting| setting != 0)
+}
+
 pub(crate) fn time_wait_cap() -> Option<u64> {
     parse_number(&read("net/ipv4/tcp_max_tw_buckets")?)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use finwait_platform::{
     CpuTime, FileLimit, SocketLibrary, conntrack_use, fin_timeout, kernel_release,
     listen_backlog_cap, local_port_range, local_reserved_ports, open_file_limit, orphan_cap,
-    process_cpu_time, raise_open_file_limit, time_wait_cap, time_wait_count, time_wait_length,
+    process_cpu_time, raise_open_file_limit, tcp_timestamps, time_wait_cap, time_wait_count, time_wait_length,
     time_wait_reuse,
 };
 
@@ -56,6 +56,7 @@ fn the_kernels_settings_are_those_of_proc_sys() {
     }
     told("time_wait_reuse", LINUX, time_wait_reuse());
     told("time_wait_cap", LINUX, time_wait_cap());
+    told("tcp_timestamps", LINUX, tcp_timestamps());
     if let Some(length) = told("time_wait_length", LINUX, time_wait_length()) {
         assert_eq!(length, Duration::from_secs(60));
     }

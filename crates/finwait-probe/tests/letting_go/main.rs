@@ -2,3 +2,4 @@
 
 mod leak;
 mod server;
+mod time_wait;

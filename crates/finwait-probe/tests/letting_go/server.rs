@@ -144,6 +144,7 @@ impl Serve {
                 };
                 if self.ignores_bodies || rest.len() >= end + 4 + body {
                     rest.drain(..rest.len().min(end + 4 + body));
+                    // What is no HTTP/1.1 is not kept, be it HTTP at all.
                     let close = text.contains("connection: close") || !text.contains("http/1.1");
                     return Got::Request { close, late: false };
                 }
