@@ -11,8 +11,8 @@ use std::net::{SocketAddr, TcpListener};
 pub(crate) use plain::{connect_from, discard, send_before_fin};
 pub(crate) use settings::{
     conntrack_use, fin_timeout, kernel_release, listen_backlog_cap, local_port_range,
-    local_reserved_ports, orphan_cap, tcp_timestamps, time_wait_cap, time_wait_count, time_wait_length,
-    time_wait_reuse,
+    local_reserved_ports, orphan_cap, tcp_timestamps, time_wait_cap, time_wait_count,
+    time_wait_length, time_wait_reuse,
 };
 use socket2::Socket;
 

@@ -65,7 +65,8 @@ pub use family::AsSocket;
 pub use system::{
     SocketLibrary, conntrack_use, fin_timeout, kernel_release, listen_backlog_cap,
     local_port_range, local_reserved_ports, open_file_limit, orphan_cap, process_cpu_time,
-    raise_open_file_limit, tcp_timestamps, time_wait_cap, time_wait_count, time_wait_length, time_wait_reuse,
+    raise_open_file_limit, tcp_timestamps, time_wait_cap, time_wait_count, time_wait_length,
+    time_wait_reuse,
 };
 pub use types::{
     AcceptError, ConntrackUse, CpuTime, EndCause, FileLimit, FinAck, TcpInfo, TcpState,

@@ -14,9 +14,13 @@ use crate::observer::{Observer, Sight};
 use crate::probe::{Patience, Probe};
 use crate::target::Target;
 
-/// Every check, in the order in which they run.
+/// Every check, in the order in which they run: group by group, and in each by number.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
-    checks::ALL.iter().flat_map(|group| group.iter())
+    let mut all: Vec<&Check> = checks::ALL.iter().flat_map(|file| file.iter()).collect();
+    let groups: Vec<&str> = all.iter().map(|check| check.group()).collect();
+    let place = |check: &Check| groups.iter().position(|group| *group == check.group());
+    all.sort_by_key(|check| (place(check), check.number()));
+    all.into_iter()
 }
 
 /// What measuring a server's plain answers costs, before the first check.

@@ -42,6 +42,11 @@ impl Check {
     pub fn group(&self) -> &'static str {
         self.id.split('/').next().unwrap_or(self.id)
     }
+
+    /// The part after it.
+    pub(crate) fn number(&self) -> Option<u32> {
+        self.id.split_once('/')?.1.parse().ok()
+    }
 }
 
 /// How much a failure hurts those who use the server.

@@ -14,8 +14,8 @@ pub(crate) use queue::{fin_acked, tcp_info, unacknowledged, unread, unsent};
 pub(crate) use socket::{connect_from, discard, send_before_fin};
 pub(crate) use sysctl::{
     conntrack_use, fin_timeout, kernel_release, listen_backlog_cap, local_port_range,
-    local_reserved_ports, orphan_cap, tcp_timestamps, time_wait_cap, time_wait_count, time_wait_length,
-    time_wait_reuse,
+    local_reserved_ports, orphan_cap, tcp_timestamps, time_wait_cap, time_wait_count,
+    time_wait_length, time_wait_reuse,
 };
 pub(crate) use unix::{SocketLibrary, process_cpu_time};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use finwait_platform::{
     CpuTime, FileLimit, SocketLibrary, conntrack_use, fin_timeout, kernel_release,
     listen_backlog_cap, local_port_range, local_reserved_ports, open_file_limit, orphan_cap,
-    process_cpu_time, raise_open_file_limit, tcp_timestamps, time_wait_cap, time_wait_count, time_wait_length,
-    time_wait_reuse,
+    process_cpu_time, raise_open_file_limit, tcp_timestamps, time_wait_cap, time_wait_count,
+    time_wait_length, time_wait_reuse,
 };
 
 use crate::support::{BSD, LINUX, WINDOWS, pair, told, until};
