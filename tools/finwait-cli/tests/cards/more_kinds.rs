@@ -3,18 +3,28 @@
 use crate::kinds::{Kind, LARGE, NGINX, Place, SMALL};
 
 fn nginx_with(place: &Place<'_>, setting: &str) -> String {
-    let usual = NGINX.configuration(place);
+    let usual = (NGINX.configuration)(place);
     usual.replacen("server {", &format!("{setting} server {{"), 1)
 }
 
-pub(crate) const NGINX_OFF: Kind =
-    NGINX.configured(|place| nginx_with(place, "lingering_close off;"));
+pub(crate) const NGINX_OFF: Kind = Kind {
+    configuration: |place| nginx_with(place, "lingering_close off;"),
+    ..NGINX
+};
 
-pub(crate) const NGINX_ALWAYS: Kind =
-    NGINX.configured(|place| nginx_with(place, "lingering_close always;"));
+pub(crate) const NGINX_ALWAYS: Kind = Kind {
+    configuration: |place| nginx_with(place, "lingering_close always;"),
+    ..NGINX
+};
 
 /// What `python3 -m http.server` runs, on an address of ours.
-pub(crate) const PYTHON: Kind = Kind::new("python3", "--version", python, &["conf"], "INT");
+pub(crate) const PYTHON: Kind = Kind {
+    name: "python3",
+    version: "--version",
+    configuration: python,
+    arguments: &["conf"],
+    finish: "INT",
+};
 
 fn python(place: &Place<'_>) -> String {
     let (ip, port) = (place.addr.ip(), place.addr.port());
@@ -26,7 +36,13 @@ fn python(place: &Place<'_>) -> String {
 }
 
 /// With a handler that reads nothing of a body, as most examples have it.
-pub(crate) const NODE: Kind = Kind::new("node", "--version", node, &["./conf"], "INT");
+pub(crate) const NODE: Kind = Kind {
+    name: "node",
+    version: "--version",
+    configuration: node,
+    arguments: &["./conf"],
+    finish: "INT",
+};
 
 fn node(place: &Place<'_>) -> String {
     let (ip, port) = (place.addr.ip(), place.addr.port());

@@ -30,43 +30,15 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     /// Prints the version, or anything, and succeeds.
-    version: &'static str,
-    configuration: fn(&Place<'_>) -> String,
+    pub(crate) version: &'static str,
+    pub(crate) configuration: fn(&Place<'_>) -> String,
     /// In the foreground, with the configuration in the file `conf`.
-    arguments: &'static [&'static str],
+    pub(crate) arguments: &'static [&'static str],
     /// Asks for an end that finishes and logs what is open.
     pub(crate) finish: &'static str,
 }
 
 impl Kind {
-    pub(crate) const fn new(
-        name: &'static str,
-        version: &'static str,
-        configuration: fn(&Place<'_>) -> String,
-        arguments: &'static [&'static str],
-        finish: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            version,
-            configuration,
-            arguments,
-            finish,
-        }
-    }
-
-    /// The same server with another configuration.
-    pub(crate) const fn configured(self, configuration: fn(&Place<'_>) -> String) -> Self {
-        Self {
-            configuration,
-            ..self
-        }
-    }
-
-    pub(crate) fn configuration(&self, place: &Place<'_>) -> String {
-        (self.configuration)(place)
-    }
-
     /// Where it is installed, if it is. `/usr/sbin` is not on every user's path.
     pub(crate) fn program(&self) -> Option<String> {
         let runs = |program: &String| {
@@ -84,7 +56,7 @@ impl Kind {
     /// Writes its configuration; returns how to run it from `place.home`.
     pub(crate) fn command(&self, program: &str, place: &Place<'_>) -> Command {
         // HAProxy wants a line feed at the very end.
-        let configuration = format!("{}\n", self.configuration(place).trim_end());
+        let configuration = format!("{}\n", (self.configuration)(place).trim_end());
         std::fs::write(place.home.join("conf"), configuration).expect("room");
         // Each connection is a file, and only some of the servers raise the limit themselves.
         let mut command = Command::new("sh");
