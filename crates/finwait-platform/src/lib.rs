@@ -353,20 +353,16 @@ pub fn listen(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 
 /// Listens as [`listen`] does, on an address that several listeners of this user may share.
 ///
-/// SO_REUSEPORT, before `bind`, for each of them: the first one too. The kernel gives each new
-/// connection to one of them. So a listener can be replaced without a moment at which connections
-/// are refused: open the second, then close the first, which resets what waits in its queue.
+/// SO_REUSEPORT, before `bind`, for each of them: the first one too. A listener can be replaced
+/// without a moment of refusals: open the second, close the first, which resets what waits in it.
 ///
 /// # Errors
 ///
-/// As [`listen`]; [`AddrInUse`](io::ErrorKind::AddrInUse) also if a listener that does not share,
-/// or is another user's, has the address.
+/// As [`listen`]; also [`AddrInUse`](io::ErrorKind::AddrInUse) if one that does not share is there.
 ///
 /// # Portability
 ///
-/// Unix: the option is there on all systems of the table above, FreeBSD and macOS among them,
-/// where the kernel need not spread connections evenly. `None`, and no listener, on Windows, which
-/// has no such option, and in the fallback.
+/// `None`, and no listener, on Windows, which has no such option, and in the fallback.
 pub fn listen_shared(addr: SocketAddr, backlog: i32) -> io::Result<Option<TcpListener>> {
     imp::listen_shared(addr, backlog)
 }
