@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::baseline::{self, Baseline};
-use crate::check::{Check, Cost, Finding, Level, Word};
+use crate::check::{Check, Closing, Cost, Finding, Level, Service, Word};
 use crate::checks;
 use crate::idle::Idle;
 use crate::net::Net;
@@ -91,6 +91,12 @@ pub enum Unfit {
 /// How the server answers when nothing is done to it, for the head of a report.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plainly {
+    /// What the server did for its user.
+    pub service: Service,
+    /// How it closed.
+    pub closing: Closing,
+    /// What happened, in a few words.
+    pub said: String,
     /// The status of its response, of HTTP.
     pub status: Option<u16>,
     /// The bytes of its response, its head included.
@@ -99,6 +105,10 @@ pub struct Plainly {
     pub time_us: u64,
     /// Bytes of the big response, if there is one.
     pub big_bytes: Option<u64>,
+    /// Of the late response, if there is one, in microseconds.
+    pub late_us: Option<u64>,
+    /// Whether the response came only once our FIN was sent.
+    pub needs_fin: bool,
     /// Connections that this took.
     pub connections: u32,
 }
@@ -128,7 +138,7 @@ impl<'a> Battery<'a> {
         if let Some(why) = &baseline.plain.refused {
             return Err(Unfit::Unreachable(why.clone()));
         }
-        if target.http().is_some() && baseline.plain.service == crate::Service::Wrong {
+        if target.http().is_some() && baseline.plain.service == Service::Wrong {
             let text = String::from_utf8_lossy(&baseline.plain.beginning);
             let text: String = text.chars().take(40).collect();
             return Err(Unfit::NotHttp(text.escape_debug().to_string()));
@@ -155,11 +165,17 @@ impl<'a> Battery<'a> {
     #[must_use]
     pub fn plainly(&self) -> Plainly {
         let plain = &self.baseline.plain;
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Plainly {
+            service: plain.service,
+            closing: plain.closing,
+            said: plain.said().to_owned(),
             status: plain.status,
             bytes: plain.bytes,
-            time_us: u64::try_from(plain.time.as_micros()).unwrap_or(u64::MAX),
+            time_us: micros(plain.time),
             big_bytes: self.baseline.big.as_ref().map(|big| big.bytes),
+            late_us: self.baseline.late.as_ref().map(|late| micros(late.time)),
+            needs_fin: self.baseline.needs_fin,
             connections: self.baseline.connections,
         }
     }

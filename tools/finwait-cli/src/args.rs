@@ -6,6 +6,7 @@
 mod endpoint;
 mod load;
 mod merge;
+mod probe;
 mod segment;
 mod send;
 mod serve;
@@ -21,7 +22,8 @@ pub(crate) use start_at::StartAt;
 
 use crate::exit::Failure;
 use crate::{
-    load as load_command, merge as merge_command, send as send_command, serve as serve_command,
+    load as load_command, merge as merge_command, probe as probe_command, send as send_command,
+    serve as serve_command,
 };
 
 /// Closes TCP connections without losing the last byte, and shows whether a server does.
@@ -38,6 +40,7 @@ struct Typed {
 #[derive(Debug, Subcommand)]
 enum TypedCommand {
     Load(Box<load::LoadArgs>),
+    Probe(probe::ProbeArgs),
     Serve(serve::ServeArgs),
     Send(send::SendArgs),
     Merge(merge::MergeArgs),
@@ -52,6 +55,7 @@ colour off.
 
 Examples:
   finwait load -z 2s
+  finwait probe --only 'half-close/*'
   finwait serve :0 --behave respond=4m
   echo hello | finwait send localhost:27015 -v";
 
@@ -69,6 +73,7 @@ pub(crate) enum Job {
     Serve(serve_command::Job),
     Send(send_command::Job),
     Merge(merge_command::Job),
+    Probe(Box<probe_command::Job>),
     /// Text that was asked for: the help, the version.
     Show(clap::Error),
 }
@@ -89,6 +94,7 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         TypedCommand::Load(args) => Job::Load(Box::new(args.meaning()?)),
         TypedCommand::Serve(args) => Job::Serve(args.meaning()?),
         TypedCommand::Merge(args) => Job::Merge(args.meaning()),
+        TypedCommand::Probe(args) => Job::Probe(Box::new(args.meaning()?)),
         TypedCommand::Send(args) => Job::Send(args.meaning(typed.verbose > 0)),
     };
     Ok(Command {

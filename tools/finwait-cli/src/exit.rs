@@ -10,11 +10,12 @@ use std::process::ExitCode;
 #[repr(u8)]
 pub(crate) enum Exit {
     Ok = 0,
-    /// `serve` could not listen, or had to cut connections when it was stopped.
+    /// `serve` could not listen, or had to cut connections when it was stopped; of `probe`, the
+    /// server failed a check.
     Failed = 1,
     /// What was typed makes no sense, or cannot be done on this machine.
     Usage = 2,
-    /// `load` established not one connection.
+    /// `load` established not one connection; `probe` came to no verdict.
     NothingTested = 3,
     /// The generator, not the server, was the limit: the result is invalid.
     GeneratorLimited = 4,

@@ -12,12 +12,20 @@ use crate::note;
 ///
 /// Before this is called Ctrl-C ends the process as usual: there is nothing to drain yet.
 pub(crate) fn on_first(stop: impl Fn() + Send + 'static) -> anyhow::Result<()> {
+    on_first_say("stopping: draining what is open", stop)
+}
+
+/// The same, with what is done then in other words.
+pub(crate) fn on_first_say(
+    what: &'static str,
+    stop: impl Fn() + Send + 'static,
+) -> anyhow::Result<()> {
     let interrupted = AtomicBool::new(false);
     ctrlc::set_handler(move || {
         if interrupted.swap(true, Ordering::SeqCst) {
             process::exit(Exit::Interrupted.code().into());
         }
-        note::say("stopping: draining what is open; interrupt again to leave at once");
+        note::say(format_args!("{what}; interrupt again to leave at once"));
         stop();
     })
     .context("cannot handle Ctrl-C")

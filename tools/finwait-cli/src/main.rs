@@ -1,4 +1,4 @@
-//! The command `finwait`: load, serve, send and merge.
+//! The command `finwait`: load, probe, serve, send and merge.
 
 mod args;
 mod exit;
@@ -8,6 +8,7 @@ mod load;
 mod merge;
 mod note;
 mod output;
+mod probe;
 mod send;
 mod serve;
 mod watch;
@@ -37,6 +38,7 @@ fn run() -> anyhow::Result<Exit> {
         Job::Serve(job) => serve::run(job),
         Job::Send(job) => send::run(&job),
         Job::Merge(job) => merge::run(&job),
+        Job::Probe(job) => probe::run(&job),
         Job::Show(text) if note::may_colour(&std::io::stdout()) => {
             output::show(&text.render().ansi().to_string())
         }

@@ -1,5 +1,6 @@
 //! What goes to stdout.
 
+pub(crate) mod layout;
 mod table;
 pub(crate) mod units;
 
@@ -8,6 +9,15 @@ use std::io::{self, Write};
 pub(crate) use table::Table;
 
 use crate::exit::{Exit, Failure};
+
+/// How many columns stdout has: those of its terminal, or enough for a log or a file.
+pub(crate) fn width() -> usize {
+    const ELSEWHERE: usize = 100;
+    /// Narrower than this nothing can be read anyway.
+    const LEAST: usize = 40;
+    let size = terminal_size::terminal_size_of(io::stdout());
+    size.map_or(ELSEWHERE, |(width, _)| usize::from(width.0).max(LEAST))
+}
 
 /// Prints `text`, to the last byte. A reader that is gone has seen what it wanted.
 pub(crate) fn show(text: &str) -> anyhow::Result<Exit> {

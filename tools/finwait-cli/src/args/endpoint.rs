@@ -58,7 +58,7 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    fn with_one_port(self) -> Result<Self, String> {
+    pub(super) fn with_one_port(self) -> Result<Self, String> {
         if self.ports.start() != self.ports.end() {
             return Err(format!(
                 "{self} is a range of ports, and one port is wanted"

@@ -3,7 +3,7 @@
 mod help;
 mod limits;
 mod meaning;
-mod parse;
+pub(super) mod parse;
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -25,7 +25,7 @@ pub(crate) fn time_us(micros: u64) -> String {
 }
 
 /// `512 B`, `1.50 KiB`, `4.00 MiB`.
-pub(super) fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if count < 1 << 10 {
         return format!("{count} B");

@@ -1,13 +1,11 @@
 //! What was typed for `finwait load`, understood.
 
-use std::fs::File;
-use std::io::Read;
 use std::time::Duration;
 
 use finwait_load::{CloseMode, Expect, Mode, Segment};
 use finwait_peer::Behaviour;
 
-use super::parse::{MOST_PAYLOAD, Payload, TypedTarget};
+use super::parse::{Payload, TypedTarget};
 use super::{LoadArgs, sources};
 use crate::args::send::family;
 use crate::exit::Failure;
@@ -94,15 +92,7 @@ impl LoadArgs {
     }
 
     fn payload(&self) -> Result<Vec<u8>, Failure> {
-        const FILLER: Payload = Payload::Filler(64);
-        match self.exchange.send.as_ref().unwrap_or(&FILLER) {
-            Payload::Text(text) => Ok(text.clone().into_bytes()),
-            Payload::File(name) => {
-                read_payload(name).map_err(|why| Failure::usage(format!("--send '@{name}': {why}")))
-            }
-            // A pattern in which a shifted or repeated piece does not go unnoticed.
-            Payload::Filler(size) => Ok((0..*size).map(|i| (i % 251) as u8).collect()),
-        }
+        Payload::bytes(self.exchange.send.as_ref())
     }
 
     fn expect(&self, request: &Request) -> Result<Expect, Failure> {
@@ -172,19 +162,4 @@ impl LoadArgs {
         }
         Ok(())
     }
-}
-
-/// The whole file, if it is one that can be held in memory. What a device has no end of is not.
-fn read_payload(name: &str) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    let file = File::open(name).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    let most = MOST_PAYLOAD + 1;
-    file.take(most)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 == most {
-        return Err("is more than 1g, which is held in memory".to_owned());
-    }
-    Ok(bytes)
 }

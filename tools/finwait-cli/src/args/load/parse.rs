@@ -1,24 +1,57 @@
-//! The values of `finwait load`, as typed.
+//! The values of `finwait load`, as typed; those of a target and its request are `probe`'s too.
+
+use std::fs::File;
+use std::io::Read;
 
 use finwait_load::{CloseMix, CloseMode, Drip, Expect};
 
 use super::units;
 use crate::args::Endpoint;
+use crate::exit::Failure;
 
 /// All connections share one copy, in memory.
-pub(super) const MOST_PAYLOAD: u64 = 1 << 30;
+const MOST_PAYLOAD: u64 = 1 << 30;
 
 #[derive(Debug, Clone)]
-pub(super) enum TypedTarget {
+pub(in crate::args) enum TypedTarget {
     Tcp(Endpoint),
     Http { host: Endpoint, path: String },
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Payload {
+pub(in crate::args) enum Payload {
     Filler(u64),
     File(String),
     Text(String),
+}
+
+impl Payload {
+    /// What `--send` asks for; without it a little filler.
+    pub(in crate::args) fn bytes(typed: Option<&Self>) -> Result<Vec<u8>, Failure> {
+        match typed.unwrap_or(&Self::Filler(64)) {
+            Self::Text(text) => Ok(text.clone().into_bytes()),
+            Self::File(name) => {
+                read_payload(name).map_err(|why| Failure::usage(format!("--send '@{name}': {why}")))
+            }
+            // A pattern in which a shifted or repeated piece does not go unnoticed.
+            Self::Filler(size) => Ok((0..*size).map(|i| (i % 251) as u8).collect()),
+        }
+    }
+}
+
+/// The whole file, if it is one that can be held in memory. What a device has no end of is not.
+fn read_payload(name: &str) -> Result<Vec<u8>, String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    let file = File::open(name).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    let most = MOST_PAYLOAD + 1;
+    file.take(most)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 == most {
+        return Err("is more than 1g, which is held in memory".to_owned());
+    }
+    Ok(bytes)
 }
 
 /// `half`, or a mixture: `mix=half:80,rst:20`.
@@ -55,7 +88,7 @@ pub(super) fn close(text: &str) -> Result<CloseMix, String> {
     CloseMix::new(&weights).map_err(|error| error.to_string())
 }
 
-pub(super) fn target(text: &str) -> Result<TypedTarget, String> {
+pub(in crate::args) fn target(text: &str) -> Result<TypedTarget, String> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return Endpoint::connecting_range(text, None).map(TypedTarget::Tcp);
     };
@@ -82,7 +115,7 @@ pub(super) fn target(text: &str) -> Result<TypedTarget, String> {
 }
 
 /// A request target, which nothing may break out of.
-pub(super) fn http_path(text: &str) -> Result<String, String> {
+pub(in crate::args) fn http_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') {
         return Err("must begin with '/'".to_owned());
     }
@@ -92,7 +125,7 @@ pub(super) fn http_path(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn payload(text: &str) -> Result<Payload, String> {
+pub(in crate::args) fn payload(text: &str) -> Result<Payload, String> {
     if let Some(name) = text.strip_prefix('@') {
         return Ok(Payload::File(name.to_owned()));
     }
@@ -106,7 +139,7 @@ pub(super) fn payload(text: &str) -> Result<Payload, String> {
     }
 }
 
-pub(super) fn expect(text: &str) -> Result<Expect, String> {
+pub(in crate::args) fn expect(text: &str) -> Result<Expect, String> {
     match text {
         "until-fin" => Ok(Expect::UntilFin),
         "echo" => Ok(Expect::Echo),

@@ -1,0 +1,141 @@
+//! The results of `finwait probe` as people read them: a line for each check, then what to mend.
+
+use std::fmt::{self, Write};
+use std::io;
+
+use finwait_probe::Word;
+
+use super::report::{Report, Row};
+use crate::note;
+use crate::output::layout::{cut, wrapped};
+use crate::output::units::bytes;
+
+/// Where the second column of the head begins.
+const LABEL: usize = 10;
+
+pub(super) fn text(report: &Report, width: usize) -> String {
+    let card = Card {
+        report,
+        width,
+        colour: note::may_colour(&io::stdout()),
+    };
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = card.write(&mut text);
+    text
+}
+
+#[derive(Debug)]
+struct Card<'a> {
+    report: &'a Report,
+    width: usize,
+    colour: bool,
+}
+
+impl Card<'_> {
+    fn write(&self, f: &mut String) -> fmt::Result {
+        self.head(f)?;
+        for rows in self.report.groups() {
+            writeln!(f, "\n{}", rows[0].group)?;
+            for row in rows {
+                self.row(f, row)?;
+            }
+        }
+        self.summary(f)
+    }
+
+    fn head(&self, f: &mut String) -> fmt::Result {
+        let report = self.report;
+        let (target, addr) = (&report.target, &report.address);
+        if target.contains(addr) {
+            writeln!(f, "{:LABEL$}{target}", "target")?;
+        } else {
+            writeln!(f, "{:LABEL$}{target} ({addr})", "target")?;
+        }
+        writeln!(f, "{:LABEL$}{}", "plain", report.plainly())?;
+        if let Some(big) = report
+            .plain
+            .big_bytes
+            .filter(|&big| big != report.plain.bytes)
+        {
+            writeln!(f, "{:LABEL$}{}", "big", bytes(big))?;
+        }
+        let (made, wanted) = (report.checks.len(), report.wanted);
+        let made = match report.interrupted {
+            true => format!("{made} of {wanted}, then interrupted"),
+            false => made.to_string(),
+        };
+        writeln!(f, "{:LABEL$}{made}", "checks")
+    }
+
+    /// `WORD id title service closing details`, as much of it as there is room for.
+    fn row(&self, f: &mut String, row: &Row) -> fmt::Result {
+        let id = self.widest(|row| row.id);
+        let title = self.widest(|row| row.title).min(self.width * 2 / 5);
+        let (on, off) = self.colours(row.word);
+        let rest = format!(
+            " {:id$}  {:title$}  {:7} {:8}  {}",
+            row.id,
+            cut(row.title, title),
+            row.service,
+            row.closing,
+            row.details()
+        );
+        let word = row.word;
+        let rest = cut(rest.trim_end(), self.width.saturating_sub(WORD));
+        writeln!(f, "{on}{word:WORD$}{off}{rest}")
+    }
+
+    fn widest(&self, of: impl Fn(&Row) -> &str) -> usize {
+        let widths = self.report.checks.iter().map(|row| of(row).chars().count());
+        widths.max().unwrap_or(0)
+    }
+
+    fn summary(&self, f: &mut String) -> fmt::Result {
+        let report = self.report;
+        let result = if report.failed { "failed" } else { "ok" };
+        writeln!(f, "\n{result}: {}", report.summary.told())?;
+        for row in report.bad() {
+            let (on, off) = self.colours(row.word);
+            let (word, severity) = (row.word, row.severity);
+            writeln!(
+                f,
+                "\n{on}{word:WORD$}{off} {severity:8}  {}: {}",
+                row.id, row.title
+            )?;
+            self.indented(f, &row.details())?;
+            if row.word != Word::Error {
+                self.indented(f, &format!("remedy: {}", row.remedy))?;
+            }
+        }
+        if !report.bad().is_empty() {
+            writeln!(f, "\nfinwait probe --explain ID tells all about a check.")?;
+        }
+        Ok(())
+    }
+
+    fn indented(&self, f: &mut String, text: &str) -> fmt::Result {
+        for line in wrapped(text, self.width.saturating_sub(WORD + 1)) {
+            writeln!(f, "{:WORD$} {line}", "")?;
+        }
+        Ok(())
+    }
+
+    fn colours(&self, word: Word) -> (&'static str, &'static str) {
+        if !self.colour {
+            return ("", "");
+        }
+        let on = match word {
+            Word::Pass => "\x1b[32m",
+            Word::Info => "\x1b[36m",
+            Word::Warn => "\x1b[33m",
+            Word::Fail => "\x1b[31m",
+            Word::Skip => "\x1b[2m",
+            Word::Error => "\x1b[35m",
+        };
+        (on, "\x1b[0m")
+    }
+}
+
+/// The widest of the words.
+const WORD: usize = 5;
