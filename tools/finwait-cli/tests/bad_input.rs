@@ -60,7 +60,7 @@ fn load_refuses_what_makes_no_sense_with_2() {
 
 #[test]
 fn send_and_serve_refuse_what_makes_no_sense_with_2() {
-    refused(&[], 2, "load, serve, send");
+    refused(&[], 2, "load, probe, serve, send");
     refused(&["lord"], 2, "lord");
     refused(&["send"], 2, "<TARGET>");
     refused(

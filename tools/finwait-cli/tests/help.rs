@@ -32,10 +32,10 @@ fn shell(line: &str) -> Command {
 }
 
 #[test]
-fn the_examples_of_load_and_send_run() {
+fn the_examples_of_load_probe_and_send_run() {
     let (echo, http) = (peer("echo"), peer("http"));
     let answers = peer("respond=64");
-    let commands = [&[][..], &["load"], &["send"]];
+    let commands = [&[][..], &["load"], &["probe"], &["send"]];
     // What two of them have in common runs once.
     let lines: BTreeSet<_> = commands.into_iter().flat_map(examples).collect();
     for example in lines.iter().filter(|line| !line.contains("finwait serve")) {
@@ -86,6 +86,7 @@ fn the_examples_of_serve_run() {
 fn every_command_documents_its_exit_codes() {
     for (command, codes) in [
         ("load", &["0", "2", "3", "4", "74", "130"][..]),
+        ("probe", &["0", "1", "2", "3", "74", "130"]),
         ("serve", &["0", "1", "2", "130"]),
         (
             "send",

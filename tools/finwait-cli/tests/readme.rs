@@ -52,7 +52,7 @@ fn run(line: &str) -> Output {
 fn every_command_line_of_the_readme_does_what_it_says() {
     let (echo, http) = (serve("echo"), serve("http"));
     let lines = lines();
-    assert_eq!(lines.len(), 5, "{lines:#?}");
+    assert_eq!(lines.len(), 6, "{lines:#?}");
     for line in lines {
         if line.starts_with("finwait serve ") {
             // Its address is the one that the others are given here.
@@ -70,6 +70,7 @@ fn every_command_line_of_the_readme_does_what_it_says() {
         let expected = match &line {
             line if line.contains("--json") => "\"graceful\": 5000",
             line if line.contains("--rate") => "aborted                     80",
+            line if line.contains(" probe ") => "\nok: ",
             line if line.contains("--storm") => "graceful                 2,000   100.00%",
             _ => "hello",
         };

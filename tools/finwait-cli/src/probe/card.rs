@@ -70,11 +70,14 @@ impl Card<'_> {
 
     /// `WORD id title service closing details`, as much of it as there is room for.
     fn row(&self, f: &mut String, row: &Row) -> fmt::Result {
-        let id = self.widest(|row| row.id);
-        let title = self.widest(|row| row.title).min(self.width * 2 / 5);
+        let id = self.widest(|row| row.id.to_owned());
+        let title = self.widest(|row| row.title.to_owned());
+        let title = title.min(self.width * 2 / 5);
+        let service = self.widest(|row| row.service.to_string());
+        let closing = self.widest(|row| row.closing.to_string());
         let (on, off) = self.colours(row.word);
         let rest = format!(
-            " {:id$}  {:title$}  {:7} {:8}  {}",
+            " {:id$}  {:title$}  {:service$}  {:closing$}  {}",
             row.id,
             cut(row.title, title),
             row.service,
@@ -86,7 +89,7 @@ impl Card<'_> {
         writeln!(f, "{on}{word:WORD$}{off}{rest}")
     }
 
-    fn widest(&self, of: impl Fn(&Row) -> &str) -> usize {
+    fn widest(&self, of: impl Fn(&Row) -> String) -> usize {
         let widths = self.report.checks.iter().map(|row| of(row).chars().count());
         widths.max().unwrap_or(0)
     }

@@ -60,13 +60,17 @@ fn cost(cost: Cost) -> String {
 pub(super) fn explain(check: &Check, width: usize) -> String {
     const LABEL: usize = 10;
     let severity = format!("{}: {}", check.severity, hurts(check.severity));
-    let level = format!("{}: {}", check.level, demands(check.level));
-    let demand = format!("{} ({})", check.demand, check.reference);
+    let level = format!(
+        "{} ({}): {}",
+        check.level,
+        check.reference,
+        demands(check.level)
+    );
     let cost = format!("at most {}", cost(check.most));
     let mut text = format!("{}: {}\n\n", check.id, check.title);
     for (label, what) in [
         ("does", check.does),
-        ("demand", &demand),
+        ("demand", check.demand),
         ("level", &level),
         ("severity", &severity),
         ("harm", check.harm),
