@@ -40,7 +40,7 @@ struct Typed {
 #[derive(Debug, Subcommand)]
 enum TypedCommand {
     Load(Box<load::LoadArgs>),
-    Probe(probe::ProbeArgs),
+    Probe(Box<probe::ProbeArgs>),
     Serve(serve::ServeArgs),
     Send(send::SendArgs),
     Merge(merge::MergeArgs),

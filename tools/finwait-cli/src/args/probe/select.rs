@@ -104,7 +104,7 @@ mod tests {
             ("half-close/*", "half-close/12", true),
             ("*", "", true),
             ("*/1", "http-idle/1", true),
-            ("*/1", "http-idle/11", true),
+            ("*1", "http-idle/11", true),
             ("*/1", "http-idle/12", false),
             ("h*-*/?", "half-close/1", true),
             ("h*-*/?", "half-close/10", false),
