@@ -72,7 +72,8 @@ impl Card<'_> {
     fn row(&self, f: &mut String, row: &Row) -> fmt::Result {
         let id = self.widest(|row| row.id.to_owned());
         let title = self.widest(|row| row.title.to_owned());
-        let title = title.min(self.width * 2 / 5);
+        // What happened can be read nowhere else; a title can.
+        let title = title.min(self.width / 3);
         let service = self.widest(|row| row.service.to_string());
         let closing = self.widest(|row| row.closing.to_string());
         let (on, off) = self.colours(row.word);
@@ -111,8 +112,27 @@ impl Card<'_> {
                 self.indented(f, &format!("remedy: {}", row.remedy))?;
             }
         }
+        self.skipped(f)?;
         if !report.bad().is_empty() {
             writeln!(f, "\nfinwait probe --explain ID tells all about a check.")?;
+        }
+        Ok(())
+    }
+
+    /// Why checks were not made, each reason once: most have one of a few.
+    fn skipped(&self, f: &mut String) -> fmt::Result {
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        let rows = self.report.checks.iter();
+        for row in rows.filter(|row| row.word == Word::Skip) {
+            match reasons.iter_mut().find(|(reason, _)| *reason == row.said) {
+                Some((_, ids)) => ids.push(row.id),
+                None => reasons.push((&row.said, vec![row.id])),
+            }
+        }
+        for (reason, ids) in reasons {
+            let (on, off) = self.colours(Word::Skip);
+            writeln!(f, "\n{on}{:WORD$}{off} {reason}", Word::Skip)?;
+            self.indented(f, &ids.join(", "))?;
         }
         Ok(())
     }

@@ -38,6 +38,12 @@ fn the_card_has_a_line_for_each_check_and_then_what_to_mend() {
         "FAIL  high      half-close/1: request, then our FIN"
     );
     assert!(card.contains("      remedy: own server: "), "{card}");
+    assert!(
+        card.contains(
+            "\nSKIP  needs a response that takes 500 ms or more: --slow-path\n      half-close/2\n"
+        ),
+        "{card}"
+    );
     // Not a terminal: nothing moves, nothing is coloured, nothing is wider than a page.
     assert!(
         !card.contains('\x1b') && !ran.stderr.contains('\x1b'),
