@@ -50,7 +50,10 @@ fn the_examples_of_load_probe_and_send_run() {
             .replace("127.0.0.1:27015", &server.addr().to_string())
             .replace("localhost:27015", &server.addr().to_string());
         assert!(line.contains("finwait "), "{line}");
-        Session::start(&mut shell(&line)).finish().expect(0);
+        let ran = Session::start(&mut shell(&line)).finish();
+        // A busy machine may start connections late, and says so with 4.
+        let late = line.contains("--rate") && ran.code == Some(4);
+        assert!(ran.code == Some(0) || late, "{line}: {ran:#?}");
     }
 }
 
