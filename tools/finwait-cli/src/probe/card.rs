@@ -112,9 +112,25 @@ impl Card<'_> {
                 self.indented(f, &format!("remedy: {}", row.remedy))?;
             }
         }
+        self.good_to_know(f)?;
         self.skipped(f)?;
         if !report.bad().is_empty() {
             writeln!(f, "\nfinwait probe --explain ID tells all about a check.")?;
+        }
+        Ok(())
+    }
+
+    /// In full: its line has hardly room for it.
+    fn good_to_know(&self, f: &mut String) -> fmt::Result {
+        let rows = self.report.checks.iter();
+        let mut gap = "\n";
+        for row in rows.filter(|row| row.word == Word::Info) {
+            let (on, off) = self.colours(Word::Info);
+            let text = format!("{}: {}; {}", row.id, row.title, row.details());
+            let lines = wrapped(&text, self.width.saturating_sub(WORD + 1));
+            let lines = lines.join(&format!("\n{:WORD$} ", ""));
+            writeln!(f, "{gap}{on}{:WORD$}{off} {lines}", Word::Info)?;
+            gap = "";
         }
         Ok(())
     }
