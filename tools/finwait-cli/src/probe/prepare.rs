@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use finwait_peer::{Behaviour, Options, Running, Server};
+use finwait_peer::{Behaviour, Mix, Options, Running, Server};
 use finwait_platform as platform;
 use finwait_probe::{Http, Protocol, Target};
 
@@ -75,9 +75,10 @@ fn look_up(run: &Run, remote: &Remote) -> Result<Prepared, Failure> {
 
 /// The reference server, which closes as it should: what a good result looks like.
 fn embedded(run: &Run) -> Result<Prepared, Failure> {
-    let behaviour = Behaviour::Http { bytes: 64 };
+    let behaviour = Mix::from(Behaviour::LINGER);
     let options = Options {
         behaviour: behaviour.clone(),
+        protocol: finwait_peer::Protocol::Http,
         ..Options::default()
     };
     let started = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), options).and_then(Server::spawn);
@@ -96,8 +97,8 @@ fn embedded(run: &Run) -> Result<Prepared, Failure> {
     let http = Http {
         host: addr.to_string(),
         path: "/".to_owned(),
-        big: None,
-        late: None,
+        big: Some("/?size=4m".to_owned()),
+        late: Some("/?delay=1s".to_owned()),
         post: None,
     };
     Ok(Prepared {
