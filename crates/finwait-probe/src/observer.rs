@@ -94,8 +94,34 @@ impl Observer {
         })
     }
 
-    /// Of the process and its descendants: many servers serve in processes that they start.
-    fn open_files(&self) -> Option<u64> {
+    /// Whether the process, or one that it started, listens on the port. `None` if its files may
+    /// not be looked at.
+    #[must_use]
+    pub fn listens(&self) -> Option<bool> {
+        let process = Path::new("/proc").join(self.pid.to_string());
+        let tables = ["net/tcp", "net/tcp6"].map(|table| fs::read_to_string(process.join(table)));
+        let mut sockets = Vec::new();
+        for table in tables.into_iter().flatten() {
+            sockets.extend(listeners(&table, self.port));
+        }
+        for pid in self.family() {
+            match fs::read_dir(format!("/proc/{pid}/fd")) {
+                Ok(files) => {
+                    let links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+                    let mut names = links.map(|link| link.to_string_lossy().into_owned());
+                    if names.any(|name| sockets.contains(&name)) {
+                        return Some(true);
+                    }
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(_) => return None,
+            }
+        }
+        Some(false)
+    }
+
+    /// The process and its descendants: many servers serve in processes that they start.
+    fn family(&self) -> Vec<u32> {
         let parents = parents();
         let mut family = vec![self.pid];
         let mut at = 0;
@@ -104,8 +130,12 @@ impl Observer {
             family.extend(children.map(|&(child, _)| child));
             at += 1;
         }
+        family
+    }
+
+    fn open_files(&self) -> Option<u64> {
         let mut sum = 0;
-        for pid in family {
+        for pid in self.family() {
             match fs::read_dir(format!("/proc/{pid}/fd")) {
                 Ok(files) => sum += files.count() as u64,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -148,6 +178,23 @@ fn count_states(table: &str, port: u16, states: &mut BTreeMap<&'static str, u32>
             *states.entry(name).or_default() += 1;
         }
     }
+}
+
+/// The sockets that listen on `port`, as the links of open files name them.
+fn listeners(table: &str, port: u16) -> Vec<String> {
+    let mut sockets = Vec::new();
+    for line in table.lines().skip(1) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let local = fields.get(1).and_then(|local| local.rsplit(':').next());
+        let local = local.and_then(|port| u16::from_str_radix(port, 16).ok());
+        if local == Some(port)
+            && fields.get(3) == Some(&"0A")
+            && let Some(inode) = fields.get(9)
+        {
+            sockets.push(format!("socket:[{inode}]"));
+        }
+    }
+    sockets
 }
 
 /// Linux numbers the states from 1 (`include/net/tcp_states.h`).
@@ -218,6 +265,8 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let observer = Observer::new(std::process::id(), port);
         let before = observer.look().unwrap();
+        assert_eq!(observer.listens(), Some(true));
+        assert_eq!(Observer::new(std::process::id(), 1).listens(), Some(false));
         assert_eq!(before.states, BTreeMap::from([("LISTEN", 1)]));
         let client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
         let server = listener.accept().unwrap().0;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use finwait_load::Expect;
 use finwait_probe::battery::{Battery, Result as Checked, Settings, Unfit};
-use finwait_probe::{Check, Target};
+use finwait_probe::{Check, Observer, Target};
 
 use crate::args::{Endpoint, Family};
 use crate::exit::{Exit, Failure};
@@ -42,6 +42,8 @@ pub(crate) struct Run {
     pub(crate) settings: Settings,
     pub(crate) strict: bool,
     pub(crate) format: Format,
+    /// The server's process, to be looked at.
+    pub(crate) pid: Option<u32>,
     pub(crate) junit: Option<String>,
     pub(crate) quiet: bool,
 }
@@ -104,6 +106,11 @@ fn probe(run: &Run) -> anyhow::Result<Exit> {
             return Err(nothing_tested(&prepared.target, &unfit, junit).into());
         }
     };
+    let observer = observer(run, &prepared.target)?;
+    let battery = match &observer {
+        Some(observer) => battery.observed_by(observer),
+        None => battery,
+    };
     say_what_is_missing(run, &battery);
     let checked = checked(run, &battery, &stop, &live);
     live.end();
@@ -113,6 +120,29 @@ fn probe(run: &Run) -> anyhow::Result<Exit> {
         server.stop(Duration::from_secs(1));
     }
     finish(run, &report, junit)
+}
+
+/// Who looks at the server's process, if that is wanted; an error if it cannot be looked at.
+fn observer(run: &Run, target: &Target) -> Result<Option<Observer>, Failure> {
+    let Some(pid) = run.pid else {
+        return Ok(None);
+    };
+    let observer = Observer::new(pid, target.addr.port());
+    let sight = observer
+        .look()
+        .map_err(|why| Failure::usage(format!("--pid {pid}: {why}")))?;
+    if observer.listens() == Some(false) || !sight.states.contains_key("LISTEN") {
+        let port = target.addr.port();
+        return Err(Failure::usage(format!(
+            "--pid {pid}: it does not listen on port {port}; give the process of this server"
+        )));
+    }
+    if sight.open_files.is_none() {
+        note::say(format_args!(
+            "--pid {pid}: its open files cannot be counted; run as its user, or as root"
+        ));
+    }
+    Ok(Some(observer))
 }
 
 /// Makes one check after the other, until there is none left or somebody does not want more.

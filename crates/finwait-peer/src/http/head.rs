@@ -66,14 +66,15 @@ impl Head {
 
     /// Why an unfinished head need not be waited for.
     pub(crate) fn refused_early(&self) -> Option<Refusal> {
+        // Of a first line that has no end it is the target that is too long (RFC 9112 section 3).
+        if !self.has_first_line && self.bytes.len() > MOST_TARGET + BESIDE_TARGET {
+            return Some(Refusal::of(414));
+        }
         if self.bytes.len() > MOST_HEAD {
             return Some(Refusal::of(431));
         }
         if self.has_first_line || self.bytes.is_empty() {
             return None;
-        }
-        if self.bytes.len() > MOST_TARGET + BESIDE_TARGET {
-            return Some(Refusal::of(414));
         }
         (!request::may_begin(&self.bytes)).then(|| Refusal::of(400))
     }
@@ -104,6 +105,7 @@ mod tests {
             (vec![b'\0'; 1], 400),
             (b"GET\x01".to_vec(), 400),
             (vec![b'A'; 9_000], 414),
+            (vec![b'A'; 40_000], 414),
             (
                 [&b"GET / HTTP/1.1\r\nA: "[..], &[b'a'; 40_000]].concat(),
                 431,

@@ -42,6 +42,11 @@ pub(super) struct ProbeArgs {
           allow_hyphen_values = true)]
     max_idle: Duration,
 
+    /// The server's process, if it runs on this machine: its open files and the states of its
+    /// connections before and after each check, and what the kernel counted
+    #[arg(long, requires = "target", value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
+
     #[command(flatten)]
     exchange: ExchangeArgs,
 
@@ -219,6 +224,7 @@ impl ProbeArgs {
             settings,
             strict,
             format,
+            pid: self.pid,
             junit: self.results.junit,
             quiet: self.results.quiet,
         }))

@@ -1,9 +1,11 @@
 //! The results of `finwait probe` as people read them: a line for each check, then what to mend.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::io;
 
-use finwait_probe::Word;
+use finwait_probe::battery::There;
+use finwait_probe::{Sight, Word};
 
 use super::report::{Report, Row};
 use crate::note;
@@ -112,12 +114,49 @@ impl Card<'_> {
                 self.indented(f, &format!("remedy: {}", row.remedy))?;
             }
         }
+        self.server(f)?;
         self.good_to_know(f)?;
         self.skipped(f)?;
         if !report.bad().is_empty() {
             writeln!(f, "\nfinwait probe --explain ID tells all about a check.")?;
         }
         Ok(())
+    }
+
+    /// The server's side, before the first check and after the last.
+    fn server(&self, f: &mut String) -> fmt::Result {
+        let Some(There { before, after }) = &self.report.server else {
+            return Ok(());
+        };
+        let states: BTreeSet<_> = before.states.keys().chain(after.states.keys()).collect();
+        let of = |states: &BTreeMap<_, u32>, name| states.get(name).copied().unwrap_or_default();
+        let told = states.into_iter().map(|&name| {
+            let (then, now) = (of(&before.states, name), of(&after.states, name));
+            format!("{name} {then}, then {now}")
+        });
+        let files = |sight: &Sight| match sight.open_files {
+            Some(files) => files.to_string(),
+            None => "unknown".to_owned(),
+        };
+        let counted = after.counters.since(before.counters);
+        writeln!(f, "\nserver")?;
+        self.indented(
+            f,
+            &format!(
+                "open files {}, then {}; {}",
+                files(before),
+                files(after),
+                told.collect::<Vec<_>>().join("; ")
+            ),
+        )?;
+        self.indented(
+            f,
+            &format!(
+                "counted by the kernel, for every program in the server's network namespace: \
+                 TCPAbortOnClose {}, TCPAbortOnData {}, OutRsts {}",
+                counted.abort_on_close, counted.abort_on_data, counted.resets_sent
+            ),
+        )
     }
 
     /// In full: its line has hardly room for it.

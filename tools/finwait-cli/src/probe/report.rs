@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use finwait_probe::battery::{Battery, Plainly, Result as Checked};
-use finwait_probe::{Closing, Figure, Level, Protocol, Service, Severity, Share, Target, Word};
+use finwait_probe::battery::{Battery, Plainly, Result as Checked, There};
+use finwait_probe::{
+    Closing, Figure, Level, Protocol, Service, Severity, Share, Sight, Target, Word,
+};
 use serde::Serialize;
 
 use super::Run;
@@ -22,6 +24,8 @@ pub(super) struct Report {
     settings: Shown,
     pub(super) checks: Vec<Row>,
     pub(super) summary: Counts,
+    /// The server's side before the first check and after the last, if it was looked at.
+    pub(super) server: Option<There>,
     pub(super) failed: bool,
     pub(super) interrupted: bool,
     /// How many were to be made.
@@ -58,6 +62,7 @@ pub(super) struct Row {
     pub(super) sent: u64,
     pub(super) received: u64,
     pub(super) remedy: &'static str,
+    pub(super) server: Option<There>,
     #[serde(skip)]
     pub(super) group: &'static str,
     #[serde(skip)]
@@ -132,6 +137,7 @@ impl Row {
             sent: checked.sent,
             received: checked.received,
             remedy: check.remedy,
+            server: checked.there.clone(),
             group: check.group(),
             // What was not finished may hide a failure.
             failed: checked.failed(strict) || (strict && finding.word == Word::Error),
@@ -152,7 +158,8 @@ impl Row {
         });
         let varied = self.share.filter(|share| share.varies());
         let share = varied.map(|share| format!("{} of {}", share.seen, share.of));
-        let parts = [share, figure, Some(self.said.clone())];
+        let there = self.server.as_ref().and_then(changes);
+        let parts = [share, figure, Some(self.said.clone()), there];
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         parts.join("; ")
     }
@@ -189,6 +196,13 @@ impl Report {
                 strict: run.strict,
             },
             summary: Counts::of(&rows),
+            server: rows
+                .iter()
+                .filter_map(|row| row.server.clone())
+                .reduce(|first, last| There {
+                    before: first.before,
+                    after: last.after,
+                }),
             failed: rows.iter().any(|row| row.failed),
             // Interrupted during the last check is not interrupted: all is there.
             interrupted: stop.load(Ordering::SeqCst) && rows.len() < run.checks.len(),
@@ -250,6 +264,32 @@ impl Report {
         let json = serde_json::to_string_pretty(self).unwrap_or_default();
         format!("{json}\n")
     }
+}
+
+/// What a check left behind at the server, and what the kernel counted meanwhile.
+fn changes(there: &There) -> Option<String> {
+    let There { before, after } = there;
+    let mut parts = Vec::new();
+    if let (Some(before), Some(after)) = (before.open_files, after.open_files)
+        && after > before
+    {
+        parts.push(format!("open files +{}", after - before));
+    }
+    let waiting = |sight: &Sight| sight.states.get("CLOSE-WAIT").copied().unwrap_or_default();
+    if waiting(after) > waiting(before) {
+        parts.push(format!("CLOSE-WAIT +{}", waiting(after) - waiting(before)));
+    }
+    let counted = after.counters.since(before.counters);
+    for (count, name) in [
+        (counted.abort_on_close, "TCPAbortOnClose"),
+        (counted.abort_on_data, "TCPAbortOnData"),
+        (counted.resets_sent, "OutRsts"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{name} +{count}"));
+        }
+    }
+    (!parts.is_empty()).then(|| format!("server: {}", parts.join(", ")))
 }
 
 /// What comes from a server, or was typed, cannot break a line or command a terminal.

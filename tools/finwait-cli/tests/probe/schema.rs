@@ -75,6 +75,31 @@ fn a_server_that_fails_conforms() {
     assert_eq!(check["service"], "nothing", "{json:#}");
 }
 
+/// The server's side: here it is in this process, whose files and sockets are those of other
+/// tests as well.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_server_is_looked_at_if_its_process_is_known() {
+    let server = http();
+    let pid = std::process::id().to_string();
+    let target = url(&server, "no-close");
+    let json = conforms(
+        1,
+        &[&target, "--only", "leak/1", "-w", "300ms", "--pid", &pid],
+    );
+    let there = &check(&json, "leak/1")["server"];
+    let waiting = |sight: &str| there[sight]["states"]["CLOSE-WAIT"].as_u64().unwrap_or(0);
+    assert_eq!(waiting("after"), waiting("before") + 20, "{json:#}");
+    assert!(
+        there["after"]["open_files"].as_u64() >= Some(20),
+        "{json:#}"
+    );
+    assert_eq!(there["after"]["states"]["LISTEN"], 1, "{json:#}");
+
+    let card = probe(&[&target, "--only", "leak/1", "-w", "300ms", "--pid", &pid]).expect(1);
+    assert!(card.text().contains("CLOSE-WAIT +20"), "{}", card.text());
+}
+
 /// A field that the schema does not know would be one that nobody can rely on.
 #[test]
 fn the_schema_refuses_what_it_does_not_name() {

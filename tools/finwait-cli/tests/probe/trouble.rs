@@ -59,6 +59,8 @@ fn what_makes_no_sense_is_2() {
         (&["--markdown", "--json"], "--markdown"),
         (&["--junit", "-"], "--junit -"),
         (&["-4", "-6"], "--ipv6"),
+        (&["--pid", "1"], "TARGET"),
+        (&["127.0.0.1:9", "--pid", "0"], "--pid"),
     ] {
         refused(args, 2, saying);
     }
@@ -127,6 +129,31 @@ fn a_server_that_does_not_speak_http_is_not_asked_any_further() {
     // Who reads the file only learns it as well.
     let seen = elements(&fs::read_to_string(file).expect("it was written"));
     assert!(seen.iter().any(|(name, _)| name == "error"), "{seen:#?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_is_not_the_servers_is_refused() {
+    let server = peer("echo");
+    let addr = server.addr().to_string();
+    let mut other = finwait(&["serve", "127.0.0.1:0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let pid = other.id().to_string();
+    refused(
+        &[&addr, "--expect", "echo", "--pid", &pid],
+        2,
+        "it does not listen on port",
+    );
+    other.kill().expect("it is ours");
+    other.wait().expect("it ends");
+    refused(
+        &[&addr, "--expect", "echo", "--pid", &pid],
+        2,
+        "there is no such process",
+    );
 }
 
 #[test]
