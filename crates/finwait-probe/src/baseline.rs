@@ -1,5 +1,6 @@
 //! How the server answers when nothing is done to it: what the checks compare with.
 
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use finwait_load::Expect;
@@ -20,6 +21,8 @@ pub(crate) struct Baseline {
     /// A response that took at least [`LATE`].
     pub(crate) late: Option<Plain>,
     pub(crate) connections: u32,
+    /// A later request was not answered, for longer than any should take.
+    pub(crate) gone: AtomicBool,
 }
 
 /// A plain request and its response.
@@ -103,6 +106,7 @@ impl Baseline {
             plain,
             needs_fin,
             connections: 0,
+            gone: AtomicBool::new(false),
         };
         if let Some(http) = target.http().filter(|_| whole) {
             let more = |net: &mut Net, resource| {

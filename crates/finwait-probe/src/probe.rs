@@ -1,6 +1,7 @@
 //! What a check works with.
 
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::baseline::Baseline;
@@ -43,6 +44,8 @@ pub struct Probe<'a> {
 
 /// Of the trials of one check: when a server makes each of them wait, fewer say as much.
 const FEWEST_TRIALS: u32 = 2;
+/// Connections of [`Probe::unanswered_now`].
+pub(crate) const MOST_TO_BE_READY: u32 = 20;
 
 impl<'a> Probe<'a> {
     pub(crate) fn wait(&self) -> Duration {
@@ -113,6 +116,40 @@ impl<'a> Probe<'a> {
                 plain.said()
             ))
         })
+    }
+
+    /// Why a check that begins with a plain response cannot be done now; `None` if it can. A server
+    /// that an earlier check has hurt gets the usual time to be itself again.
+    pub(crate) fn unanswered_now(&mut self) -> Option<Finding> {
+        if let Some(finding) = self.unanswered() {
+            return Some(finding);
+        }
+        // Twice what it may take for one answer; and not again for each check once it was in vain.
+        let tries = match self.baseline.gone.load(Ordering::Relaxed) {
+            true => 1,
+            false => MOST_TO_BE_READY,
+        };
+        let pause = 2 * self.wait() / MOST_TO_BE_READY;
+        let end = Instant::now() + 2 * self.wait();
+        let mut why = String::new();
+        for time in 0..tries {
+            if time > 0 {
+                self.net.watch(pause);
+            }
+            let answer = self.still_answers();
+            self.net.clear();
+            self.baseline.gone.store(answer.is_err(), Ordering::Relaxed);
+            match answer {
+                Ok(()) => return None,
+                Err(error) => why = error,
+            }
+            if Instant::now() >= end {
+                break;
+            }
+        }
+        Some(Finding::skip(format!(
+            "cannot be told apart: a plain request before it is not answered ({why})"
+        )))
     }
 
     /// Whether the server still answers as it did at first; why not.
