@@ -7,10 +7,10 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use bad_server::{Head, Server, Then, abort, answer, drain, head, verdict};
+use bad_server::{Head, Server, Then, abort, answer, check, drain, head, verdict};
 use finwait_load::Expect;
 use finwait_probe::battery::Settings;
-use finwait_probe::{Closing, Patience, Service, Word};
+use finwait_probe::{Closing, Patience, Protocol, Service, Word};
 
 const SMALL: usize = 200;
 const BIG: usize = 4 << 20;
@@ -240,4 +240,21 @@ fn an_rst_behind_the_fin_is_seen() {
     let found = http(SMALL, fin_and_rst).http("survival/7", &Settings::default());
     let hidden = (Word::Warn, Service::Whole, Closing::FinThenRst);
     assert_eq!(verdict(&found), hidden, "{found:?}");
+}
+
+#[test]
+fn what_came_before_a_write_failed_is_read() {
+    let server = Server::new(|mut stream| {
+        let _ = stream.read_exact(&mut [0; 6]);
+        let _ = stream.write_all(&[b'.'; SMALL]);
+        Then::GoOn
+    });
+    // More than the buffers on the way hold: our side still writes when the RST comes.
+    let protocol = Protocol::Tcp {
+        send: vec![b'x'; 32 << 20],
+        expect: Expect::Bytes(SMALL as u64),
+    };
+    let found = check(server.addr, "survival/7", protocol, &Settings::default());
+    let reset = (Word::Warn, Service::Whole, Closing::Rst);
+    assert_eq!(verdict(&found), reset, "{found:?}");
 }

@@ -4,6 +4,7 @@ mod delivery;
 mod late_bytes;
 
 use crate::check::{Check, Cost, Level, Needs, Severity};
+use crate::probe::MOST_TO_BE_READY;
 use crate::target::Resource;
 
 /// As much as measuring the big response may have cost: a few more of it are within bounds.
@@ -11,7 +12,7 @@ const BIG_BYTES: u64 = 256 << 20;
 /// Each trial may take a second look at a response whose end cannot be told.
 const fn big(trials: u32) -> Cost {
     Cost {
-        connections: 2 * trials,
+        connections: 2 * trials + MOST_TO_BE_READY,
         at_once: 2,
         bytes: BIG_BYTES,
     }
@@ -20,6 +21,10 @@ const fn big(trials: u32) -> Cost {
 /// Of a response that is small, where each takes no time.
 const TRIALS: u32 = 20;
 const FEW_TRIALS: u32 = 3;
+/// Of big responses, two for each number of bytes behind the request.
+const BIG_TRIALS: u32 = 4;
+/// To come to a response that ends with a FIN.
+const MOST_TRIES: u32 = 10;
 
 const NEEDS_BIG: Needs = Needs {
     big: true,
@@ -49,7 +54,7 @@ pub(super) const CHECKS: &[Check] = &[
         level: Level::Should,
         reference: "RFC 9112, 9.6; RFC 9293, 3.6.1; RFC 2525, 2.17",
         demand: "So that no RST erases the last response: half-close, read on until the client closes, close.",
-        does: "Sends 10 KiB more right behind a request that closes, and reads a moment later; 20 times.",
+        does: "Sends 10 or 60 KiB more right behind a request that closes, and reads a moment later; 20 times.",
         harm: "The RST can overtake the response: on some networks a reset comes instead of an answer.",
         remedy: "nginx: lingering_close on or always; Python http.server: read rfile to its end first; own server: half-close, read and discard within a time, close",
         needs: Needs::NONE,
@@ -63,12 +68,12 @@ pub(super) const CHECKS: &[Check] = &[
         level: Level::Should,
         reference: "RFC 9112, 9.6; RFC 9293, 3.6.1; RFC 2525, 2.17",
         demand: "A full close at once may cost the client the last response; servers close in stages.",
-        does: "Sends 10 KiB more right behind a request for a big response, and reads it a moment later; 3 times.",
+        does: "Sends 10 or 60 KiB more right behind a request for a big response, and reads it a moment later; 4 times.",
         harm: "Who sends a few bytes too many loses the end of a large response.",
         remedy: "nginx: lingering_close always; HAProxy: a server that lingers in front of it; own server: half-close, read and discard within a time, close",
         needs: NEEDS_BIG,
-        most: big(FEW_TRIALS),
-        run: |probe| delivery::with_bytes_left_unread(probe, Resource::Big, FEW_TRIALS),
+        most: big(BIG_TRIALS),
+        run: |probe| delivery::with_bytes_left_unread(probe, Resource::Big, BIG_TRIALS),
     },
     Check {
         id: "survival/4",
@@ -81,7 +86,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Who still sends when the response comes sees a reset; harmless if it was read before.",
         remedy: "nginx: lingering_close always; own server: wait for the client's FIN, within a time",
         needs: Needs::NONE,
-        most: Cost::one_by_one(FEW_TRIALS),
+        most: Cost::one_by_one(FEW_TRIALS * MOST_TRIES + MOST_TO_BE_READY),
         run: late_bytes::taken_at_all,
     },
     Check {
@@ -95,7 +100,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Too short loses responses on slow paths; too long lets careless clients hold sockets.",
         remedy: "nginx: lingering_time, lingering_timeout; own server: a bound on each pause, and on all",
         needs: Needs::NONE,
-        most: Cost::one_by_one(FEW_TRIALS),
+        most: Cost::one_by_one(FEW_TRIALS * MOST_TRIES + MOST_TO_BE_READY),
         run: late_bytes::for_how_long,
     },
     Check {

@@ -17,8 +17,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 const SHORT_PAUSE: Duration = Duration::from_millis(300);
 /// An RST of the same close() comes right behind the FIN.
 const BEHIND: Duration = Duration::from_millis(20);
-/// What a client may send too much: below the 10 segments that a new connection may send at once.
-const EXTRA: usize = 10 << 10;
+/// What a client may send too much, in turn: below the 10 segments that a new connection may send
+/// at once, and more than servers read at once (they are not to have read it by chance).
+const EXTRA: [usize; 2] = [10 << 10, 60 << 10];
 
 /// So much of a response that was cut makes it a big one: more than comes in one piece.
 const CUT_BIG: u64 = 64 << 10;
@@ -36,7 +37,7 @@ pub(super) fn while_paused(probe: &mut Probe<'_>) -> Finding {
     if probe.baseline.big.is_none() {
         return cut_without_a_pause(probe);
     }
-    if let Some(finding) = probe.unanswered() {
+    if let Some(finding) = probe.unanswered_now() {
         return finding;
     }
     let (request, ends) = probe.whole_request(Resource::Big);
@@ -61,8 +62,9 @@ fn cut_without_a_pause(probe: &mut Probe<'_>) -> Finding {
     if ends {
         probe.net.half_close(id);
     }
-    if let Err(why) = read_out(probe, id, Resource::Big, BEHIND) {
-        return why;
+    let (wait, most) = (probe.wait(), 2 * probe.wait());
+    if while_bytes_come(probe, id, wait, most, |_| false).is_err() {
+        return Finding::skip("its response does not come to an end");
     }
     let seen = probe.net.seen(id);
     if seen.service() == Service::Cut && seen.is_over() && seen.inbox.bytes >= CUT_BIG {
@@ -79,14 +81,16 @@ pub(super) fn with_bytes_left_unread(
     resource: Resource,
     trials: u32,
 ) -> Finding {
-    if let Some(finding) = probe.unanswered().or_else(|| not_to_be_told(probe)) {
+    if let Some(finding) = not_to_be_told(probe).or_else(|| probe.unanswered_now()) {
         return finding;
     }
-    let (mut request, _) = probe.whole_request(resource);
-    request.extend(too_much(probe));
+    let (request, _) = probe.whole_request(resource);
+    let requests = EXTRA.map(|extra| [&request[..], &too_much(probe, extra)].concat());
+    let mut each = requests.iter().cycle();
     probe.repeat(trials, |probe| {
+        let request = each.next().unwrap_or(&request);
         let id = probe.connect_as(PAUSED);
-        probe.net.send(id, &request);
+        probe.net.send(id, request);
         pause(probe, id, resource, SHORT_PAUSE);
         let read = match resource {
             Resource::Big => read_out_slowly_at_the_end(probe, id),
@@ -99,7 +103,7 @@ pub(super) fn with_bytes_left_unread(
 /// survival/7: a plain exchange, watched on.
 pub(super) fn behind_the_fin(probe: &mut Probe<'_>) -> Finding {
     const WATCHED: Duration = Duration::from_millis(100);
-    if let Some(finding) = probe.unanswered() {
+    if let Some(finding) = probe.unanswered_now() {
         return finding;
     }
     let (request, ends) = probe.whole_request(Resource::Plain);
@@ -123,7 +127,7 @@ pub(super) fn behind_the_fin(probe: &mut Probe<'_>) -> Finding {
 /// survival/6: half a minute, a third of it with the window closed.
 pub(super) fn to_a_slow_reader(probe: &mut Probe<'_>) -> Finding {
     const STEPS: u64 = 1000;
-    if let Some(finding) = probe.unanswered() {
+    if let Some(finding) = probe.unanswered_now() {
         return finding;
     }
     // Of 30 s, for somebody who waits up to 90 s for a server to let go of an idle connection.
@@ -170,22 +174,21 @@ fn not_to_be_told(probe: &Probe<'_>) -> Option<Finding> {
     (!counted).then(|| Finding::skip("needs a response of a known length: --expect bytes=N"))
 }
 
-/// What a client sends that did not wait: of HTTP one more request, with long fields.
-fn too_much(probe: &Probe<'_>) -> Vec<u8> {
+/// What a client sends that did not wait: of HTTP more requests, with long fields.
+fn too_much(probe: &Probe<'_>, bytes: usize) -> Vec<u8> {
     if !probe.is_http() {
-        return vec![b'x'; EXTRA];
+        return vec![b'x'; bytes];
     }
-    let mut fields = String::new();
-    let mut number = 0;
-    while fields.len() < EXTRA {
-        // No field longer than what servers take.
-        fields.push_str(&format!("X-Filler-{number}: {}\r\n", "x".repeat(1000)));
-        number += 1;
-    }
-    probe.target.request(&Ask {
+    // No field longer, and no request with more of them, than what servers take.
+    let fields: String = (0..5)
+        .map(|number| format!("X-Filler-{number}: {}\r\n", "x".repeat(1000)))
+        .collect();
+    let request = probe.target.request(&Ask {
         fields: &fields,
-        ..Ask::get_and_close(Resource::Plain)
-    })
+        ..Ask::get(Resource::Plain)
+    });
+    let requests = bytes.div_ceil(request.len());
+    request.repeat(requests)
 }
 
 /// Reads nothing until the server has begun to answer, and then for `time`, or until its FIN or RST

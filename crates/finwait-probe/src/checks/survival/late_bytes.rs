@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::FEW_TRIALS;
+use super::{FEW_TRIALS, MOST_TRIES};
 use crate::check::{Closing, Finding, Service, Word};
 use crate::net::{Id, Seen};
 use crate::probe::{Probe, ms, told};
@@ -18,6 +18,9 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// survival/4: a byte, and another one when a server that just closes has done so.
 pub(super) fn taken_at_all(probe: &mut Probe<'_>) -> Finding {
+    if let Some(finding) = no_byte_is_late(probe) {
+        return finding;
+    }
     probe.repeat(FEW_TRIALS, |probe| {
         let id = match closed_by_the_server(probe) {
             Ok(id) => id,
@@ -41,6 +44,9 @@ pub(super) fn taken_at_all(probe: &mut Probe<'_>) -> Finding {
 
 /// survival/5: the shortest of a few, because it is what clients can rely on.
 pub(super) fn for_how_long(probe: &mut Probe<'_>) -> Finding {
+    if let Some(finding) = no_byte_is_late(probe) {
+        return finding;
+    }
     let limit = if probe.slow {
         (LONG + Duration::from_secs(1)).min(probe.patience.max_idle)
     } else {
@@ -83,15 +89,26 @@ pub(super) fn for_how_long(probe: &mut Probe<'_>) -> Finding {
         .figure("linger", ms(taken), "ms")
 }
 
-/// A connection on which a response and the server's FIN have been read; why there is none.
+/// A connection on which a response and the server's FIN have been read; why there is none. Where
+/// some responses end otherwise, that is for other checks to tell.
 fn closed_by_the_server(probe: &mut Probe<'_>) -> Result<Id, Finding> {
-    if let Some(finding) = probe.unanswered() {
-        return Err(finding);
+    let mut tries = 1;
+    loop {
+        match answered_and_closed(probe) {
+            Err(why) if why.word == Word::Skip && probe.net.all().any(is_open) => return Err(why),
+            Err(_) if tries < MOST_TRIES => tries += 1,
+            result => return result,
+        }
+        probe.net.clear();
     }
-    if probe.baseline.needs_fin {
-        let why = "the server answers only after our FIN: no byte can be late";
-        return Err(Finding::skip(why));
-    }
+}
+
+/// A server that keeps its connections does so each time, and each time costs a wait.
+fn is_open(seen: &Seen) -> bool {
+    seen.closing() == Closing::Open
+}
+
+fn answered_and_closed(probe: &mut Probe<'_>) -> Result<Id, Finding> {
     let (request, _) = probe.whole_request(Resource::Plain);
     let id = probe.connect();
     probe.net.send(id, &request);
@@ -106,6 +123,14 @@ fn closed_by_the_server(probe: &mut Probe<'_>) -> Result<Id, Finding> {
         )),
         _ => Err(Finding::error(told(seen))),
     }
+}
+
+fn no_byte_is_late(probe: &mut Probe<'_>) -> Option<Finding> {
+    if probe.baseline.needs_fin {
+        let why = "the server answers only after our FIN: no byte can be late";
+        return Some(Finding::skip(why));
+    }
+    probe.unanswered_now()
 }
 
 /// How long after the server's FIN a byte was still taken; at most about `limit`.
