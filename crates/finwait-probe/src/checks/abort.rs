@@ -12,15 +12,17 @@ const TIMES: u32 = 10;
 const BURST: u32 = 32;
 /// Pairs of a client that is reset and one that asks.
 const PAIRS: u32 = 20;
+/// At a time, where a server has no room for so many.
+const FEW_PAIRS: u32 = 4;
 /// Clients that close at the same time.
 const CROWD: u32 = 64;
 
-/// And the requests before and after it.
+/// And the requests before and after it, which may be large: as much as measuring them.
 const fn with_requests(times: u32, at_once: u32) -> Cost {
     Cost {
         connections: times + aftermath::MOST_CONNECTIONS,
         at_once,
-        bytes: 64 << 20,
+        bytes: 256 << 20,
     }
 }
 
@@ -125,7 +127,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "One client's crash turns into failed requests of others.",
         remedy: "own server: no error state that connections share; do not use a descriptor after its close, also not for events that were fetched before",
         needs: Needs::NONE,
-        most: with_requests(3 * PAIRS, 2 * PAIRS),
+        most: with_requests(3 * PAIRS + FEW_PAIRS, 2 * PAIRS),
         run: crowd::resets_beside_requests,
     },
     Check {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::check::{Closing, Finding, Service, Word};
 use crate::net::{Net, Seen};
-use crate::probe::{Probe, told};
+use crate::probe::{MOST_TO_BE_READY, Probe, told};
 use crate::target::Resource;
 
 /// Requests after it: more than the workers that many servers have.
@@ -18,8 +18,19 @@ const MOMENT: Duration = Duration::from_millis(100);
 /// Requests without an answer say enough, and each of them costs a wait.
 const ENOUGH_FAILURES: u32 = 2;
 
+/// Requests before it, as many as are cheap: who answers only most of them would be blamed for
+/// what it always does.
+const BEFORE: u32 = 20;
+const BEFORE_TIME: Duration = Duration::from_millis(500);
+
 /// Of the requests before and after.
-pub(super) const MOST_CONNECTIONS: u32 = REQUESTS + 1;
+pub(super) const MOST_CONNECTIONS: u32 = MOST_TO_BE_READY + BEFORE + REQUESTS;
+
+/// How many plain responses come to this part of what may still be received.
+pub(super) fn affordable(probe: &Probe<'_>, part: u64) -> u32 {
+    let number = probe.net.left_bytes() / part / probe.baseline.plain.bytes.max(1);
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
 
 /// Does something so many times, one after the other, and then asks as a client that did not
 /// notice. `rude` says why it could not be done.
@@ -63,16 +74,24 @@ pub(super) enum Undone {
 
 /// Why nothing could be told from requests after it: there is no answer before it either.
 pub(super) fn not_well_before(probe: &mut Probe<'_>) -> Option<Finding> {
-    if let Some(finding) = probe.unanswered() {
+    if let Some(finding) = probe.unanswered_now() {
         return Some(finding);
     }
-    let before = ask(probe);
-    (!before.answered).then(|| {
-        Finding::skip(format!(
-            "cannot be told apart: a request before it was not answered either ({})",
-            before.said
-        ))
-    })
+    let most = affordable(probe, 8).clamp(1, BEFORE);
+    let began = Instant::now();
+    for time in 0..most {
+        if time > 0 && began.elapsed() > BEFORE_TIME {
+            break;
+        }
+        let before = ask(probe);
+        if !before.answered {
+            let said = before.said;
+            return Some(Finding::skip(format!(
+                "cannot be told apart: before it a request was not answered either ({said})"
+            )));
+        }
+    }
+    None
 }
 
 /// The requests of others, afterwards.
@@ -80,7 +99,8 @@ pub(super) fn asked_again(probe: &mut Probe<'_>) -> Finding {
     let began = Instant::now();
     let (mut asked, mut failed) = (0, None);
     let mut failures = 0;
-    while asked < REQUESTS
+    let most = affordable(probe, 2).clamp(1, REQUESTS);
+    while asked < most
         && failures < ENOUGH_FAILURES
         && (asked < FEWEST_REQUESTS || began.elapsed() < REQUESTS_TIME)
     {

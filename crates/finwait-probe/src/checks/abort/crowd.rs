@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::aftermath::{self, Answer};
-use super::{CROWD, PAIRS};
+use super::{CROWD, FEW_PAIRS, PAIRS};
+use finwait_platform::FinAck;
+
 use crate::check::{Closing, Finding, Service, Word};
 use crate::net::{Id, Net, Opening, Seen};
 use crate::probe::{Probe, ms};
@@ -14,19 +16,22 @@ pub(super) fn resets_beside_requests(probe: &mut Probe<'_>) -> Finding {
     if let Some(finding) = aftermath::not_well_before(probe) {
         return finding;
     }
-    let (answered, bad) = side_by_side(probe, false);
-    if let Some(bad) = bad {
-        return Finding::skip(format!(
-            "cannot be told apart: {answered} of {PAIRS} requests at once are answered without a reset ({})",
-            bad.said
-        ));
+    let at_once = match undisturbed(probe) {
+        Ok(pairs) => pairs,
+        Err(why) => return why,
+    };
+    let (mut answered, mut bad, mut asked) = (0, None, 0);
+    while asked < PAIRS && (asked == 0 || aftermath::affordable(probe, 2) >= at_once) {
+        asked += at_once;
+        let (more, one) = side_by_side(probe, at_once, true);
+        answered += more;
+        bad = bad.or(one);
     }
-    let (answered, bad) = side_by_side(probe, true);
-    let said = format!("{answered} of {PAIRS} requests beside as many resets were answered");
+    let said = format!("{answered} of {asked} requests beside as many resets were answered");
     if let Some(bad) = bad {
         return Finding::new(Word::Fail, format!("{said}; one not: {}", bad.said))
             .verdicts(bad.service, bad.closing)
-            .figure("unanswered", f64::from(PAIRS - answered), "requests");
+            .figure("unanswered", f64::from(asked - answered), "requests");
     }
     let after = aftermath::asked_again(probe);
     match after.word {
@@ -35,15 +40,35 @@ pub(super) fn resets_beside_requests(probe: &mut Probe<'_>) -> Finding {
     }
 }
 
+/// How many requests at once the server answers when nobody is reset.
+fn undisturbed(probe: &mut Probe<'_>) -> Result<u32, Finding> {
+    let mut why = None;
+    for at_once in [PAIRS, FEW_PAIRS] {
+        if aftermath::affordable(probe, 4) < at_once {
+            why = Some("the response is too large".to_owned());
+            continue;
+        }
+        let (answered, bad) = side_by_side(probe, at_once, false);
+        let Some(bad) = bad else {
+            return Ok(at_once);
+        };
+        why = Some(format!("{answered} of {at_once}: {}", bad.said));
+    }
+    Err(Finding::skip(format!(
+        "cannot be told apart: requests at once are not answered either ({})",
+        why.unwrap_or_default()
+    )))
+}
+
 /// Begins requests, resets as many other connections if that is wanted, and sends the rest. How
 /// many were answered, and one that was not.
-fn side_by_side(probe: &mut Probe<'_>, resets: bool) -> (u32, Option<Answer>) {
+fn side_by_side(probe: &mut Probe<'_>, pairs: u32, resets: bool) -> (u32, Option<Answer>) {
     /// Until the server has read what was begun.
     const MOMENT: Duration = Duration::from_millis(20);
     let (request, ends) = probe.whole_request(Resource::Plain);
     let (begin, rest) = request.split_at(request.len() / 2);
     let (mut asking, mut rude) = (Vec::new(), Vec::new());
-    for _ in 0..PAIRS {
+    for _ in 0..pairs {
         if resets {
             rude.push(probe.net.open(Opening::default()));
         }
@@ -64,7 +89,7 @@ fn side_by_side(probe: &mut Probe<'_>, resets: bool) -> (u32, Option<Answer>) {
             probe.net.half_close(id);
         }
     }
-    let wait = wait + in_turn(probe, PAIRS);
+    let wait = wait + in_turn(probe, pairs);
     let answers = all_answered(probe, &asking, wait);
     probe.net.clear();
     let answered = answers.iter().filter(|a| a.answered).count();
@@ -140,19 +165,26 @@ pub(super) fn all_close_at_once(probe: &mut Probe<'_>) -> Finding {
 fn gathered(probe: &mut Probe<'_>) -> Vec<Id> {
     let request = probe.plain();
     let kept = probe.target.expect().is_delimited() && !probe.baseline.needs_fin;
-    let answered = if kept { CROWD / 2 } else { 0 };
+    let affordable = aftermath::affordable(probe, 4) >= CROWD / 2;
+    let answered = if kept && affordable { CROWD / 2 } else { 0 };
     let wait = probe.wait();
     let mut crowd = Vec::new();
     for _ in 0..answered {
-        let id = probe.net.open(Opening::default());
+        let id = come(probe, crowd.len());
         probe.net.send(id, &request);
         crowd.push(id);
     }
     let done = |seen: &Seen| seen.whole() > 0 || seen.is_over();
     let longer = wait + in_turn(probe, answered);
     probe.net.until(longer, |net| net.all().all(done));
-    for _ in answered..CROWD {
-        crowd.push(probe.net.open(Opening::default()));
+    // What is not HTTP may answer our FIN.
+    let most = match probe.is_http() {
+        true => CROWD,
+        false => aftermath::affordable(probe, 2).min(CROWD),
+    };
+    for _ in answered..most {
+        let id = come(probe, crowd.len());
+        crowd.push(id);
     }
     probe.net.until(wait, |net| net.all().all(is_settled));
     crowd.retain(|&id| {
@@ -160,6 +192,16 @@ fn gathered(probe: &mut Probe<'_>) -> Vec<Id> {
         seen.connected.is_some() && !seen.is_over()
     });
     crowd
+}
+
+/// One more; a few at a time, because a short queue is another matter.
+fn come(probe: &mut Probe<'_>, before: usize) -> Id {
+    const AT_A_TIME: usize = 4;
+    const MOMENT: Duration = Duration::from_millis(5);
+    if before.is_multiple_of(AT_A_TIME) {
+        probe.net.watch(MOMENT);
+    }
+    probe.net.open(Opening::default())
 }
 
 fn closed_by_the_server(net: &Net, crowd: &[Id]) -> Finding {
@@ -176,6 +218,15 @@ fn closed_by_the_server(net: &Net, crowd: &[Id]) -> Finding {
         |word, said, closing| Finding::new(word, said).verdicts(Service::NotAsked, closing);
     if lost > 0 {
         return Finding::error(format!("{lost} of {of} connections were lost on the way"));
+    }
+    // Not even the server's TCP has taken such a FIN: it had no place for the connection.
+    let unheard = crowd
+        .iter()
+        .filter(|&&id| net.seen(id).closing() == Closing::Open && net.fin_acked(id) == FinAck::No);
+    let unheard = unheard.count();
+    if unheard > 0 && unheard == open {
+        let said = format!("{unheard} of {of} connections: our FIN was not even acknowledged");
+        return Finding::error(said);
     }
     if open > 0 {
         let said = format!("{open} of {of} connections did not get the server's FIN");
