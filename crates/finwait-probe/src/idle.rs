@@ -26,11 +26,11 @@ pub(crate) struct Idle {
     /// A response had come, whole.
     pub(crate) kept: Vec<End>,
     /// For how long, at most.
-    pub(crate) watched: Duration,
+    watched: Duration,
     /// More would have been waited for, had slow checks been wanted.
-    pub(crate) may_wait_longer: bool,
+    may_wait_longer: bool,
     /// The server answers one connection only after it has finished another.
-    pub(crate) one_at_a_time: bool,
+    one_at_a_time: bool,
 }
 
 /// The end of one of them.
@@ -96,6 +96,29 @@ impl Idle {
         let mut times: Vec<_> = self.kept.iter().filter_map(|end| end.after).collect();
         times.sort();
         times.get(times.len() / 2).copied()
+    }
+
+    /// Why nothing can be said of kept connections.
+    pub(crate) fn not_kept(&self) -> Option<Finding> {
+        if let Some(finding) = self.one_at_a_time() {
+            return Some(finding);
+        }
+        if let Some(why) = self.kept.iter().find_map(|end| end.failed.as_ref()) {
+            return Some(Finding::error(why.clone()));
+        }
+        let closes = self.kept.is_empty() || self.kept.iter().any(|end| end.says_close);
+        closes.then(|| Finding::skip("the server keeps no connection after a response"))
+    }
+
+    /// A connection that waits for its turn is not idle.
+    pub(crate) fn one_at_a_time(&self) -> Option<Finding> {
+        let why = "the server serves one connection at a time: idle ones may be queued ones";
+        self.one_at_a_time.then(|| Finding::skip(why))
+    }
+
+    /// For how long the server says that it keeps connections.
+    pub(crate) fn announced(&self) -> Option<Duration> {
+        self.kept.iter().filter_map(|end| end.announced).max()
     }
 
     /// What to say where none ended, and what that is worth.

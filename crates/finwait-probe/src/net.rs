@@ -244,6 +244,11 @@ impl Net {
         self.until(time, |_| false);
     }
 
+    /// Does what can be done now.
+    pub(crate) fn now(&mut self) {
+        self.turn(Duration::ZERO);
+    }
+
     fn turn(&mut self, most: Duration) {
         let now = Instant::now();
         let due = self.conns.iter().filter_map(Conn::due).min();

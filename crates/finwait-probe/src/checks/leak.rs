@@ -137,7 +137,7 @@ fn answer_to_fin(probe: &mut Probe<'_>) -> Finding {
     if let Some(seen) = all().find(|seen| is_unfinished(seen)) {
         return Finding::error(format!("not all connections could be used: {}", told(seen)));
     }
-    let slowest = all().filter_map(latency).max().unwrap_or_default();
+    let slowest = all().map(|seen| latency(seen).unwrap_or(wait)).max();
     let open = all().filter(|seen| !seen.is_over()).count();
     let reset = all().find(|seen| seen.reset.is_some());
     let finding = match reset {
@@ -150,7 +150,7 @@ fn answer_to_fin(probe: &mut Probe<'_>) -> Finding {
         None => Finding::new(Word::Pass, format!("{KEPT} of {KEPT} with a FIN"))
             .verdicts(Service::Whole, Closing::Fin),
     };
-    finding.figure("slowest", ms(slowest), "ms")
+    finding.figure("slowest", ms(slowest.unwrap_or_default()), "ms")
 }
 
 /// A protocol in which the server's FIN is the end of the response.

@@ -15,6 +15,8 @@ use finwait_probe::{Closing, Finding, Http, Patience, Protocol, Service, Target,
 pub(crate) struct Serve {
     /// After so long without a byte it ends the connection.
     pub idle: Option<Duration>,
+    /// How long after that: what comes meanwhile is lost.
+    pub hesitates: Duration,
     /// How it does that.
     pub end: End,
     /// What it says in the field Keep-Alive.
@@ -116,6 +118,7 @@ impl Serve {
     }
 
     fn end(&self, stream: &mut TcpStream) {
+        thread::sleep(self.hesitates);
         match self.end {
             End::Fin => {}
             End::Rst => platform::arm_abort(stream).unwrap(),

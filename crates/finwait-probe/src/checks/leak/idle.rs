@@ -18,7 +18,7 @@ const CARE: Duration = Duration::from_secs(1);
 /// leak/3
 pub(super) fn unused(probe: &mut Probe<'_>) -> Finding {
     let idle = probe.idle();
-    if let Some(finding) = one_at_a_time(idle) {
+    if let Some(finding) = idle.one_at_a_time() {
         return finding;
     }
     let speaks = idle
@@ -37,7 +37,7 @@ pub(super) fn in_request(probe: &mut Probe<'_>) -> Finding {
         return Finding::skip("of an echo every part of a request is a request");
     }
     let idle = probe.idle();
-    if let Some(finding) = one_at_a_time(idle) {
+    if let Some(finding) = idle.one_at_a_time() {
         return finding;
     }
     if !probe.is_http() {
@@ -87,11 +87,11 @@ pub(super) fn kept(probe: &mut Probe<'_>) -> Finding {
         return Finding::skip("the end of the connection ends the response: none is kept");
     }
     let idle = probe.idle();
-    if let Some(finding) = not_kept(idle) {
+    if let Some(finding) = idle.not_kept() {
         return finding;
     }
     let real = idle.kept.iter().filter_map(|end| end.after).max();
-    let announced = idle.kept.iter().filter_map(|end| end.announced).max();
+    let announced = idle.announced();
     let finding = match (real, announced) {
         (None, Some(announced)) => {
             let none = idle.none_ended();
@@ -136,24 +136,6 @@ fn nothing_announced(probe: &Probe<'_>, idle: &Idle) -> Finding {
         said,
         ..finding
     }
-}
-
-/// Why nothing can be said of kept connections.
-pub(in crate::checks) fn not_kept(idle: &Idle) -> Option<Finding> {
-    if let Some(finding) = one_at_a_time(idle) {
-        return Some(finding);
-    }
-    if let Some(why) = idle.kept.iter().find_map(|end| end.failed.as_ref()) {
-        return Some(Finding::error(why.clone()));
-    }
-    let closes = idle.kept.is_empty() || idle.kept.iter().any(|end| end.says_close);
-    closes.then(|| Finding::skip("the server keeps no connection after a response"))
-}
-
-/// A connection that waits for its turn is not idle.
-fn one_at_a_time(idle: &Idle) -> Option<Finding> {
-    let why = "the server serves one connection at a time: idle ones cannot be told from queued";
-    idle.one_at_a_time.then(|| Finding::skip(why))
 }
 
 /// How connections ended: the worst of them, and of those the one that took longest.

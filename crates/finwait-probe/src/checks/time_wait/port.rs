@@ -8,7 +8,7 @@ use finwait_platform::{self as platform, FinAck};
 
 use super::{EACH, Scenario};
 use crate::check::{Closing, Finding, Service, Word};
-use crate::net::{Id, Opening, Seen};
+use crate::net::{Id, Net, Opening, Seen};
 use crate::probe::{Probe, ms, told};
 use crate::target::Resource;
 
@@ -213,9 +213,8 @@ fn finished(probe: &mut Probe<'_>, id: Id) -> bool {
         probe.net.watch(Duration::from_millis(300));
     } else {
         let wait = probe.wait();
-        probe
-            .net
-            .until(wait, |net| net.fin_acked(id) == FinAck::Yes);
+        let done = |net: &Net| net.fin_acked(id) == FinAck::Yes || net.seen(id).is_dead();
+        probe.net.until(wait, done);
     }
     probe.net.seen(id).fin.is_some() && probe.net.fin_acked(id) != FinAck::No
 }
