@@ -100,7 +100,7 @@ fn how_it_ends(probe: &mut Probe<'_>) -> Finding {
 }
 
 /// What ended a series of requests on one connection.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Last {
     /// The response of this number said `close`; whether the connection was closed then.
     Announced(u32, Closing),
@@ -127,16 +127,13 @@ fn last_response(probe: &mut Probe<'_>) -> Finding {
         Last::Unannounced(count, closing) => (count, closing),
     };
     // Once may be a restart, or a limit on something else than the number of requests.
-    let same = series(probe) == Last::Unannounced(count, closing);
+    let same = matches!(series(probe), Last::Unannounced(again, _) if again == count);
     let (word, times) = if same {
         (Word::Fail, "")
     } else {
-        (Word::Warn, ", the next one not so")
+        (Word::Warn, "; the next connection not so")
     };
-    let said = format!(
-        "{closing} instead of response {} and no `close`{times}",
-        count + 1
-    );
+    let said = format!("closed after {count} responses without a word{times}");
     Finding::new(word, said)
         .verdicts(Service::Nothing, closing)
         .figure("answered", count.into(), "requests")
@@ -200,9 +197,8 @@ fn answered(probe: &mut Probe<'_>, id: crate::net::Id, before: u32) -> Option<La
             Closing::Fin | Closing::Rst | Closing::FinThenRst
         );
         let last = match before {
-            // An RST after the FIN is the answer to our request, and may come or not.
-            1.. if ended && seen.fin.is_some() => Last::Unannounced(before, Closing::Fin),
-            1.. if ended => Last::Unannounced(before, Closing::Rst),
+            // FIN or RST: that depends on whether our request came before it.
+            1.. if ended => Last::Unannounced(before, seen.closing()),
             _ => Last::Unfinished(format!("request {}: {}", before + 1, told(seen))),
         };
         return Some(last);

@@ -14,6 +14,8 @@ use crate::target::Resource;
 
 const KEPT: usize = 20;
 const ROUNDS: u32 = 3;
+/// After a response: a server that closes by itself does it within this time.
+const MOMENT: Duration = Duration::from_millis(40);
 /// Connections of each kind in a round.
 const EACH: usize = 10;
 
@@ -131,7 +133,7 @@ fn answer_to_fin(probe: &mut Probe<'_>) -> Finding {
                 .fin
                 .is_some_and(|fin| seen.our_fin.is_none_or(|our| fin < our))
     };
-    if all().all(server_first) {
+    if all().any(server_first) {
         return Finding::skip("the server closes first: it keeps no connection after a response");
     }
     if let Some(seen) = all().find(|seen| is_unfinished(seen)) {
@@ -226,7 +228,9 @@ fn half_close_in(probe: &mut Probe<'_>, states: &[(State, usize)]) -> Vec<(Id, S
     let (wait, needs_fin) = (probe.wait(), probe.baseline.needs_fin);
     let end = Instant::now() + wait + probe.wait_for(Resource::Plain);
     let is_due = |net: &Net, id: Id, state| {
-        state != State::Answered || needs_fin || net.seen(id).whole() > 0
+        let seen = net.seen(id);
+        let rested = seen.last_byte.is_some_and(|at| at.elapsed() >= MOMENT);
+        state != State::Answered || needs_fin || (seen.whole() > 0 && rested)
     };
     let is_settled = |net: &Net, id: Id| {
         let seen = net.seen(id);

@@ -62,11 +62,7 @@ fn a_server_of_one_connection_at_a_time_comes_to_all_of_them() {
 fn a_leak_in_one_state_is_found_there() {
     let good = (Word::Pass, Service::NotAsked, Closing::NotLooked);
     assert_eq!(found("leak/2", Serve::default()), good);
-    for (state, told) in [
-        (State::Unused, "of 90 still open: 30 before a request"),
-        (State::InRequest, "of 90 still open: 30 in a request"),
-        (State::Answered, "of 90 still open: 30 after a response"),
-    ] {
+    let told = |state, told| {
         let deaf = Serve {
             deaf: Some(state),
             ..Serve::default()
@@ -75,7 +71,12 @@ fn a_leak_in_one_state_is_found_there() {
         let bad = (Word::Fail, Service::NotAsked, Closing::Open);
         assert_eq!(words(&finding), bad);
         assert_eq!(finding.said, told);
-    }
+    };
+    std::thread::scope(|all| {
+        all.spawn(|| told(State::Unused, "of 90 still open: 30 before a request"));
+        all.spawn(|| told(State::InRequest, "of 90 still open: 30 in a request"));
+        all.spawn(|| told(State::Answered, "of 90 still open: 30 after a response"));
+    });
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn idle_connections_end_with_fin_or_rst() {
         assert_eq!(found(id, rst.clone()), rude, "{id}");
         let finding = find(id, timeout.clone().start(), &Settings::default());
         assert_eq!(words(&finding), good, "{id}");
-        assert!(finding.said.starts_with("408, FIN after"), "{id}");
+        assert!(finding.said.contains("408, FIN after"), "{id}");
     }
     let good = (Word::Pass, Service::Whole, Closing::Fin);
     assert_eq!(found("leak/5", fin), good);
