@@ -48,8 +48,7 @@ fn a_server_that_closes_after_each_response_is_warned_of() {
 fn the_side_that_closes_first_holds_time_wait() {
     let told = |serve, expected: &str| {
         let finding = found("time-wait/2", serve);
-        if finding.word == Word::Skip {
-            assert!(!cfg!(target_os = "linux"), "{}", finding.said);
+        if finding.word == Word::Skip && cfg!(not(target_os = "linux")) {
             return;
         }
         let fact = (Word::Info, Service::NotAsked, Closing::NotLooked);
