@@ -52,7 +52,7 @@ pub(super) const CHECKS: &[Check] = &[
         level: Level::Must,
         reference: "RFC 9112, 9.6",
         demand: "Nothing that comes behind a request with `close` is processed.",
-        does: "Breaks the rules: sends 1, 10 and 64 KiB of GETs behind one with `close`; the response must survive.",
+        does: "Breaks the rules: sends 1, 10 and 64 KiB of GETs behind one with `close`; 3 times each.",
         harm: "Requests are carried out twice, or the RST over unread ones destroys the response.",
         remedy: "nginx: lingering_close always; own server: stop parsing after `close`, and linger",
         needs: HTTP,
@@ -300,7 +300,10 @@ pub(super) fn worst_of<V>(
         if old.is_none_or(|old| order(finding.word) > old) {
             names = vec![*name];
             worst = Some(finding);
-        } else if old == Some(order(finding.word)) {
+        } else if worst
+            .as_ref()
+            .is_some_and(|worst| worst.said == finding.said)
+        {
             names.push(name);
         }
         let ends = |f: &Finding| {

@@ -16,6 +16,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Then a big response is read in so many steps, or in smaller ones.
 const STEPS: u64 = 64;
 const PERIOD: Duration = Duration::from_millis(2);
+const RIGHT_BEHIND: Duration = Duration::from_millis(30);
 /// For the RST to a byte that came too late.
 const BEHIND: Duration = Duration::from_millis(300);
 
@@ -36,11 +37,10 @@ pub(super) fn behind_close(probe: &mut Probe<'_>) -> Finding {
         ways.push(("big, 64 KiB", (big, 64)));
     }
     worst_of(probe, &ways, |probe, &(resource, kib)| {
-        let times = if resource == big { 3 } else { 5 };
         if bytes_of(probe, resource) > probe.net.left_bytes() {
             return Finding::skip("the response is larger than the allowance of this check");
         }
-        probe.repeat(times, |probe| behind(probe, resource, kib))
+        probe.repeat(FEW_TRIALS, |probe| behind(probe, resource, kib))
     })
 }
 
@@ -63,7 +63,10 @@ fn behind(probe: &mut Probe<'_>, resource: Resource, kib: usize) -> Finding {
     } else {
         ask(probe, &request)
     };
-    probe.net.wait(id, wait, Seen::is_over);
+    if probe.net.wait(id, wait, Seen::is_over) {
+        // The RST to what came too late follows the FIN at once, if it does.
+        probe.net.wait(id, RIGHT_BEHIND, Seen::is_dead);
+    }
     judge_behind(probe, probe.net.seen(id), whole)
 }
 

@@ -16,7 +16,7 @@ pub(super) const FEW_TRIALS: u32 = 2;
 /// A server that answers without the body does not wait longer.
 const EARLY: Duration = Duration::from_millis(100);
 /// For one response too many.
-const BEHIND: Duration = Duration::from_millis(300);
+const BEHIND: Duration = Duration::from_millis(500);
 
 /// http/6.
 pub(super) fn small_body(probe: &mut Probe<'_>) -> Finding {
@@ -73,7 +73,11 @@ fn body_like_a_request(probe: &mut Probe<'_>, head: &[u8], body: &[u8], later: b
     if !ends {
         probe.net.wait(id, wait, |s| s.whole() >= wanted || more(s));
     }
-    probe.net.wait(id, if ends { wait } else { BEHIND }, more);
+    // A server that does not close is not what this is about: it is not waited for long.
+    let surplus = !ends && probe.net.wait(id, BEHIND, more);
+    if ends || surplus {
+        probe.net.wait(id, wait, Seen::is_over);
+    }
     judge_small_body(probe, probe.net.seen(id), ends)
 }
 
