@@ -11,7 +11,7 @@ use crate::checks;
 use crate::idle::Idle;
 use crate::net::Net;
 use crate::observer::{Observer, Sight};
-use crate::probe::{Patience, Probe};
+use crate::probe::{Patience, Probe, counted};
 use crate::target::Target;
 
 /// Every check, in the order in which they run: group by group, and in each by number.
@@ -221,6 +221,13 @@ impl<'a> Battery<'a> {
         result.connections = spent.connections;
         result.sent = spent.sent;
         result.received = spent.received;
+        if spent.beyond && self.baseline.plain.bytes >= baseline::BIG {
+            let bytes = counted(self.baseline.plain.bytes);
+            return Finding::skip(format!(
+                "so many responses of {bytes} are more than may be asked of a server; probe a \
+                 smaller resource"
+            ));
+        }
         if spent.beyond {
             return Finding::error(format!(
                 "would have taken more of the server than its allowance; until then: {}",

@@ -17,8 +17,6 @@ use mio::{Events, Interest, Poll, Token};
 
 use conn::{Conn, Moved};
 pub(crate) use conn::{Reading, Seen};
-#[expect(unused_imports, reason = "see lib.rs")]
-pub(crate) use inbox::Response;
 
 use crate::check::Cost;
 

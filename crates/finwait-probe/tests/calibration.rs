@@ -14,7 +14,7 @@ use finwait_probe::{Http, Patience, Protocol, Target};
 const TABLE: &str = include_str!("calibration.txt");
 
 /// Rows at the same time: they wait more than they work.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 16;
 /// What the reference server waits for an idle connection: less than a check watches one.
 const IDLE: Duration = Duration::from_secs(2);
 /// What a late response takes.

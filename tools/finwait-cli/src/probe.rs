@@ -28,7 +28,7 @@ use report::Report;
 pub(crate) enum Job {
     List(Vec<&'static Check>),
     Explain(&'static Check),
-    Run(Run),
+    Run(Box<Run>),
 }
 
 /// Which checks are to be made of whom, and how they are to be shown.

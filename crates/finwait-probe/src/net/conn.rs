@@ -103,8 +103,10 @@ pub(crate) struct Conn {
     pub(crate) writable: bool,
     out: Vec<u8>,
     fin_follows: bool,
-    /// Why nothing more can be sent; what came before it is still to be read.
-    unwritable: Option<io::Error>,
+    /// How a write failed.
+    broken: Option<io::Error>,
+    /// An RST came and no FIN before it: a read of 0 says nothing.
+    no_fin: bool,
 }
 
 /// What one look at a connection may take from the server's allowance, and took.
@@ -127,7 +129,8 @@ impl Conn {
             writable: false,
             out: Vec::new(),
             fin_follows: false,
-            unwritable: None,
+            broken: None,
+            no_fin: false,
         }
     }
 
@@ -172,7 +175,10 @@ impl Conn {
             return moved;
         }
         moved.sent = self.write(most.sent);
-        moved.received = self.read(scratch, most.received);
+        moved.received = match self.broken.take() {
+            None => self.read(scratch, most.received),
+            Some(error) => self.read_what_is_left(scratch, most.received, error),
+        };
         if self.seen.fin.is_some() {
             self.look_behind_the_fin();
         }
@@ -210,7 +216,6 @@ impl Conn {
         let mut sent = 0;
         while let Some(stream) = &mut self.stream
             && self.writable
-            && self.unwritable.is_none()
             && !self.out.is_empty()
             && sent < most
         {
@@ -225,27 +230,17 @@ impl Conn {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => self.cannot_write(error),
+                Err(error) => {
+                    self.out.clear();
+                    self.broken = Some(error);
+                }
             }
         }
         self.seen.sent += sent;
-        let may_end = self.out.is_empty() && self.unwritable.is_none();
-        if self.fin_follows && may_end && self.seen.our_fin.is_none() {
+        if self.fin_follows && self.out.is_empty() && self.seen.our_fin.is_none() {
             self.send_fin();
         }
         sent
-    }
-
-    /// Nothing more goes out. What came before is still to be read: a client that reads while it
-    /// sends has it, whichever of its calls the kernel told of the reset.
-    fn cannot_write(&mut self, error: io::Error) {
-        self.out.clear();
-        if self.seen.fin.is_some() {
-            self.ended(error);
-        } else {
-            self.readable = true;
-            self.unwritable = Some(error);
-        }
     }
 
     fn send_fin(&mut self) {
@@ -296,7 +291,12 @@ impl Conn {
                 .unwrap_or(usize::MAX)
                 .min(scratch.len());
             match stream.read(&mut scratch[..length]) {
-                Ok(0) => self.end_of_what_came(),
+                Ok(0) if self.no_fin => self.readable = false,
+                Ok(0) => {
+                    let now = Instant::now();
+                    self.seen.fin = Some(now);
+                    self.seen.inbox.fin(now);
+                }
                 Ok(bytes) => {
                     let now = Instant::now();
                     self.seen.first_byte.get_or_insert(now);
@@ -305,12 +305,7 @@ impl Conn {
                     received += bytes as u64;
                     room -= bytes as u64;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.readable = false;
-                    if let Some(error) = self.unwritable.take() {
-                        self.ended(error);
-                    }
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => self.ended(error),
             }
@@ -318,19 +313,23 @@ impl Conn {
         received
     }
 
-    /// The server's FIN; but the read after an error that a write has already told says 0 too.
-    fn end_of_what_came(&mut self) {
-        let error = self.unwritable.take();
-        // An RST after the FIN is told as a broken pipe, one without it as a reset.
-        let after_fin = error.as_ref().map(io::Error::kind) == Some(io::ErrorKind::BrokenPipe);
-        if error.is_none() || after_fin {
-            let now = Instant::now();
-            self.seen.fin = Some(now);
-            self.seen.inbox.fin(now);
+    /// What came before a write failed is still in the kernel, and is all that will come.
+    fn read_what_is_left(&mut self, scratch: &mut [u8], most: u64, error: io::Error) -> u64 {
+        // The error was told once, and a read of 0 then follows whatever has come. Only EPIPE says
+        // that a FIN was there before the RST.
+        self.no_fin = error.kind() != io::ErrorKind::BrokenPipe;
+        let mut received = 0;
+        self.reading = Reading::Fast;
+        self.readable = true;
+        while self.readable && received < most && !self.seen.is_over() {
+            let before = received;
+            received += self.read(scratch, most - received);
+            if received == before {
+                break;
+            }
         }
-        if let Some(error) = error {
-            self.ended(error);
-        }
+        self.ended(error);
+        received
     }
 
     /// How much may be read now; `None` for nothing.

@@ -217,7 +217,7 @@ impl ProbeArgs {
         };
         let strict = choice.strict;
         let family = family(self.ipv4, self.ipv6);
-        Ok(Job::Run(Run {
+        Ok(Job::Run(Box::new(Run {
             target: remote(self.target, self.exchange)?,
             family,
             checks,
@@ -227,7 +227,7 @@ impl ProbeArgs {
             pid: self.pid,
             junit: self.results.junit,
             quiet: self.results.quiet,
-        }))
+        })))
     }
 }
 
