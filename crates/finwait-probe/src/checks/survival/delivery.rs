@@ -23,6 +23,8 @@ const EXTRA: [usize; 2] = [10 << 10, 60 << 10];
 
 /// So much of a response that was cut makes it a big one: more than comes in one piece.
 const CUT_BIG: u64 = 64 << 10;
+/// More than a server's queue holds, usually.
+const TAIL: u64 = 8 << 20;
 const NOT_BIG: &str =
     "needs a response of at least 1 MiB: --big-path (or a larger response, of tcp://)";
 
@@ -35,7 +37,7 @@ const PAUSED: Opening = Opening {
 /// survival/1: what waits in the server's queue when it closes.
 pub(super) fn while_paused(probe: &mut Probe<'_>) -> Finding {
     if probe.baseline.big.is_none() {
-        return cut_without_a_pause(probe);
+        return without_a_whole_one(probe);
     }
     if let Some(finding) = probe.unanswered_now() {
         return finding;
@@ -53,24 +55,24 @@ pub(super) fn while_paused(probe: &mut Probe<'_>) -> Finding {
     })
 }
 
-/// There is no big response to be had: because none is big, or because not even a fast reader gets
-/// all of it.
-fn cut_without_a_pause(probe: &mut Probe<'_>) -> Finding {
+/// There is no big response to compare with: because none is big, or because not even a reader
+/// that does not pause gets all of it each time.
+fn without_a_whole_one(probe: &mut Probe<'_>) -> Finding {
     let (request, ends) = probe.whole_request(Resource::Big);
-    let id = probe.connect();
+    let id = probe.connect_as(PAUSED);
     probe.net.send(id, &request);
     if ends {
         probe.net.half_close(id);
     }
+    pause(probe, id, Resource::Plain, PAUSE);
+    probe.net.reading(id, slowly(TAIL));
     let (wait, most) = (probe.wait(), 2 * probe.wait());
     if while_bytes_come(probe, id, wait, most, |_| false).is_err() {
-        return Finding::skip("its response does not come to an end");
+        return Finding::skip("its response does not come to an end in time");
     }
     let seen = probe.net.seen(id);
     if seen.service() == Service::Cut && seen.is_over() && seen.inbox.bytes >= CUT_BIG {
-        let cut = found(seen);
-        let said = format!("also for a fast reader: {}", cut.said);
-        return Finding { said, ..cut };
+        return found(seen);
     }
     Finding::skip(NOT_BIG)
 }
@@ -222,10 +224,6 @@ fn read_out(
 /// its queue full then; a fast reader would have emptied it before the server comes to close, and
 /// whether an RST destroys anything would be a matter of chance.
 fn read_out_slowly_at_the_end(probe: &mut Probe<'_>, id: Id) -> Result<(), Finding> {
-    /// More than a server's queue holds, usually.
-    const TAIL: u64 = 8 << 20;
-    const STEPS: u64 = 40;
-    const PERIOD: Duration = Duration::from_millis(10);
     let size = size(probe, Resource::Big);
     let tail = size.min(TAIL);
     let wait = probe.wait_for(Resource::Big);
@@ -235,13 +233,18 @@ fn read_out_slowly_at_the_end(probe: &mut Probe<'_>, id: Id) -> Result<(), Findi
         let near = |net: &Net| net.seen(id).inbox.bytes >= size - tail;
         while_bytes_come(probe, id, wait, 8 * wait, near)?;
     }
-    let slowly = Reading::Slow {
-        bytes: usize::try_from(tail / STEPS).unwrap_or(usize::MAX),
-        period: PERIOD,
-    };
-    probe.net.reading(id, slowly);
+    probe.net.reading(id, slowly(tail));
     while_bytes_come(probe, id, wait, 8 * wait, ended)?;
     read_out(probe, id, Resource::Big, BEHIND)
+}
+
+/// So slowly that so many bytes take 400 ms, or longer where the machine is slow.
+fn slowly(bytes: u64) -> Reading {
+    const STEPS: u64 = 40;
+    Reading::Slow {
+        bytes: usize::try_from(bytes / STEPS).unwrap_or(usize::MAX),
+        period: Duration::from_millis(10),
+    }
 }
 
 /// Until the server's end or `done`, as long as bytes come. More than `most` is no judgement: the
