@@ -46,9 +46,12 @@ pub(crate) const BIG: u64 = 1 << 20;
 /// Long enough for our FIN to come in the middle of the server's work.
 pub(crate) const LATE: Duration = Duration::from_millis(500);
 
+/// How often a plain request is made.
+const ATTEMPTS: u32 = 5;
+
 /// Of measuring the baseline.
 pub(crate) const MOST: Cost = Cost {
-    connections: 8,
+    connections: 12,
     at_once: 1,
     bytes: 256 << 20,
 };
@@ -78,27 +81,7 @@ impl Plain {
 impl Baseline {
     pub(crate) fn measure(target: &Target, patience: &Patience) -> std::io::Result<Self> {
         let mut net = Net::new(target.addr, target.expect(), MOST)?;
-        let (mut plain, mut needs_fin) = (None, false);
-        for attempt in 0..3 {
-            needs_fin = attempt > 0 && may_need_fin(target) && !is_whole(plain.as_ref());
-            let new = exchange(
-                &mut net,
-                target,
-                Resource::Plain,
-                needs_fin,
-                patience.wait * 2,
-            );
-            if new.refused.is_some() && plain.is_some() {
-                continue;
-            }
-            let stop = new.service == Service::Whole;
-            plain = Some(new);
-            if stop {
-                break;
-            }
-        }
-        let plain = plain.unwrap_or_else(Plain::none);
-        needs_fin &= plain.service == Service::Whole;
+        let (plain, needs_fin) = plain_answer(&mut net, target, patience.wait * 2);
         let whole = plain.service == Service::Whole;
         let mut baseline = Self {
             big: (plain.bytes >= BIG && whole).then(|| plain.clone()),
@@ -144,24 +127,38 @@ impl Baseline {
     }
 }
 
-impl Plain {
-    fn none() -> Self {
-        Self {
-            service: Service::Nothing,
-            closing: Closing::NoConnection,
-            bytes: 0,
-            status: None,
-            time: Duration::ZERO,
-            close_delimited: false,
-            beginning: Vec::new(),
-            refused: Some("no connection".to_owned()),
-            told: "no connection".to_owned(),
+/// The worst of several: a response that is whole by luck is none that checks can build on. And
+/// whether it needs our FIN.
+fn plain_answer(net: &mut Net, target: &Target, patience: Duration) -> (Plain, bool) {
+    let mut ask = |fin| exchange(net, target, Resource::Plain, fin, patience);
+    let is_whole = |plain: &Plain| plain.service == Service::Whole;
+    let mut plain = ask(false);
+    for _ in 0..2 {
+        // A server that has just started, or a queue that was full.
+        if plain.refused.is_some() {
+            plain = ask(false);
         }
     }
-}
-
-fn is_whole(plain: Option<&Plain>) -> bool {
-    plain.is_some_and(|plain| plain.service == Service::Whole)
+    if plain.refused.is_some() {
+        return (plain, false);
+    }
+    let mut needs_fin = false;
+    if may_need_fin(target) && !is_whole(&plain) {
+        let with_fin = ask(true);
+        if is_whole(&with_fin) {
+            (plain, needs_fin) = (with_fin, true);
+        }
+    }
+    for _ in 1..ATTEMPTS {
+        if !is_whole(&plain) {
+            break;
+        }
+        let again = ask(needs_fin);
+        if !is_whole(&again) || again.time > plain.time {
+            plain = again;
+        }
+    }
+    (plain, needs_fin)
 }
 
 /// A protocol that is not known may want our FIN before it answers.

@@ -89,6 +89,7 @@ pub(super) fn with_bytes_left_unread(
     let (request, _) = probe.whole_request(resource);
     let requests = EXTRA.map(|extra| [&request[..], &too_much(probe, extra)].concat());
     let mut each = requests.iter().cycle();
+    let before = plain_of(probe, resource).status;
     probe.repeat(trials, |probe| {
         let request = each.next().unwrap_or(&request);
         let id = probe.connect_as(PAUSED);
@@ -98,7 +99,18 @@ pub(super) fn with_bytes_left_unread(
             Resource::Big => read_out_slowly_at_the_end(probe, id),
             _ => read_out(probe, id, resource, BEHIND),
         };
-        read.map_or_else(|why| why, |()| judged(probe, id, resource))
+        let status = probe.net.seen(id).inbox.status();
+        match read {
+            Err(why) => why,
+            // The same request without them was answered as it should be, each time.
+            Ok(()) if status != before && matches!(status, Some(400..=499)) => {
+                let status = status.unwrap_or_default();
+                let seen = probe.net.seen(id);
+                let said = format!("answered {status} because of the bytes behind it");
+                Finding::new(Word::Fail, said).verdicts(Service::Wrong, seen.closing())
+            }
+            Ok(()) => judged(probe, id, resource),
+        }
     })
 }
 
