@@ -1,6 +1,7 @@
 //! The target of a run: looked up, or started in this process.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use finwait_peer::{Behaviour, Mix, Options, Running, Server};
 use finwait_platform as platform;
@@ -73,12 +74,16 @@ fn look_up(run: &Run, remote: &Remote) -> Result<Prepared, Failure> {
     })
 }
 
+/// Of the server in this process: short enough to be seen by the checks that wait for it.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// The reference server, which closes as it should: what a good result looks like.
 fn embedded(run: &Run) -> Result<Prepared, Failure> {
     let behaviour = Mix::from(Behaviour::LINGER);
     let options = Options {
         behaviour: behaviour.clone(),
         protocol: finwait_peer::Protocol::Http,
+        idle: Some(IDLE),
         ..Options::default()
     };
     let started = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), options).and_then(Server::spawn);
