@@ -9,7 +9,7 @@ use crate::baseline::{self, Baseline};
 use crate::check::{Check, Closing, Cost, Finding, Level, Service, Word};
 use crate::checks;
 use crate::idle::Idle;
-use crate::net::Net;
+use crate::net::{Net, Spent};
 use crate::observer::{Observer, Sight};
 use crate::probe::{Patience, Probe, counted};
 use crate::target::Target;
@@ -204,10 +204,11 @@ impl<'a> Battery<'a> {
     }
 
     fn run_now(&self, check: &'static Check, result: &mut Result) -> Finding {
-        let net = match Net::new(self.target.addr, self.target.expect(), check.most) {
+        let mut net = match Net::new(self.target.addr, self.target.expect(), check.most) {
             Ok(net) => net,
             Err(error) => return Finding::error(format!("no event loop: {error}")),
         };
+        net.usual = self.baseline.plain.status;
         let mut probe = Probe {
             target: self.target,
             patience: &self.settings.patience,
@@ -234,7 +235,10 @@ impl<'a> Battery<'a> {
                 finding.said
             ));
         }
-        finding
+        match no_fault_of_the_check(check, &finding, &spent) {
+            Some(why) => Finding::error(format!("{why}; until then: {}", finding.said)),
+            None => finding,
+        }
     }
 
     /// The server's side after a check: what it needs a moment for is no leak.
@@ -266,5 +270,25 @@ impl<'a> Battery<'a> {
             }
             () => None,
         }
+    }
+}
+
+/// Why what looks bad says nothing about the server's closing: it was gone, or had enough of us.
+///
+/// Not so where that is the very thing that is looked for.
+fn no_fault_of_the_check(check: &Check, finding: &Finding, spent: &Spent) -> Option<String> {
+    if !matches!(finding.word, Word::Fail | Word::Warn | Word::Info) {
+        return None;
+    }
+    let looked_for = matches!(check.group(), "abort" | "time-wait");
+    match (spent.unreachable, spent.limited) {
+        (_, Some(status)) if status == 429 || !looked_for => Some(format!(
+            "the server answered {status}: it limits its clients, or is overloaded"
+        )),
+        (count, _) if count > 0 && !looked_for => Some(format!(
+            "{count} of {} connections never came about: is the server still there?",
+            spent.connections
+        )),
+        _ => None,
     }
 }

@@ -54,6 +54,10 @@ pub(crate) struct Spent {
     pub(crate) at_once: u32,
     /// The allowance was used up: something was left out.
     pub(crate) beyond: bool,
+    /// Connections that never came about.
+    pub(crate) unreachable: u32,
+    /// A status by which a server limits its clients (429, 503), and with which it did not begin.
+    pub(crate) limited: Option<u16>,
 }
 
 /// The connections of one check.
@@ -66,6 +70,8 @@ pub(crate) struct Net {
     expect: Expect,
     conns: Vec<Conn>,
     most: Cost,
+    /// The status of a plain response.
+    pub(crate) usual: Option<u16>,
     pub(crate) spent: Spent,
 }
 
@@ -82,6 +88,7 @@ impl Net {
             expect,
             conns: Vec::new(),
             most,
+            usual: None,
             spent: Spent::default(),
         })
     }
@@ -90,6 +97,8 @@ impl Net {
     pub(crate) fn open(&mut self, opening: Opening) -> Id {
         let index = self.conns.len();
         let stream = self.connect(opening, Token(index));
+        let allowed = !self.spent.beyond;
+        self.spent.unreachable += u32::from(stream.is_err() && allowed);
         let conn = Conn::new(stream, self.expect, opening.reading);
         self.conns.push(conn);
         let open = self.conns.iter().filter(|c| c.stream.is_some()).count();
@@ -274,7 +283,14 @@ impl Net {
             sent: self.most.bytes.saturating_sub(self.spent.sent),
             received: self.most.bytes.saturating_sub(self.spent.received),
         };
+        let unreachable = self.conns[index].seen.refused.is_some();
         let moved = self.conns[index].look(&mut self.scratch, most);
+        let seen = &self.conns[index].seen;
+        self.spent.unreachable += u32::from(!unreachable && seen.refused.is_some());
+        let status = seen.inbox.status();
+        if status != self.usual && matches!(status, Some(429 | 503)) {
+            self.spent.limited = status;
+        }
         self.spent.sent += moved.sent;
         self.spent.received += moved.received;
         self.spent.beyond |= moved.sent == most.sent && self.conns[index].unsent() > 0

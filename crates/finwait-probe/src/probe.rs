@@ -237,7 +237,7 @@ pub(crate) fn rank(word: Word) -> u8 {
 /// The usual word for one response and its close: cut is worse than closed badly.
 pub(crate) fn usual(seen: &Seen) -> Word {
     match (seen.service(), seen.closing()) {
-        (_, Closing::Lost) => Word::Error,
+        (_, Closing::Lost | Closing::NoConnection) => Word::Error,
         (Service::Whole, Closing::Fin) => Word::Pass,
         (Service::Whole, _) => Word::Warn,
         _ => Word::Fail,

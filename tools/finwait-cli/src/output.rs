@@ -19,6 +19,11 @@ pub(crate) fn width() -> usize {
     size.map_or(ELSEWHERE, |(width, _)| usize::from(width.0).max(LEAST))
 }
 
+/// Whether stdout has columns at all: in a file or a pipe no line need be cut.
+pub(crate) fn has_columns() -> bool {
+    terminal_size::terminal_size_of(io::stdout()).is_some()
+}
+
 /// Prints `text`, to the last byte. A reader that is gone has seen what it wanted.
 pub(crate) fn show(text: &str) -> anyhow::Result<Exit> {
     let mut stdout = io::stdout().lock();

@@ -1,5 +1,5 @@
 //! Real servers: their report cards are those of docs/servers.md.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(finwait_force_fallback)))]
 
 mod common;
 #[path = "servers/daemon.rs"]

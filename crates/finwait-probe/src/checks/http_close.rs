@@ -158,7 +158,7 @@ fn says_close(probe: &mut Probe<'_>) -> Finding {
                 format!("whole, {says}, no FIN within {wait:.1?}"),
             ),
             (Service::Whole, Closing::Rst) => {
-                (Word::Fail, format!("whole, {says}, RST: {AT_RISK}"))
+                (Word::Warn, format!("whole, {says}, RST: {AT_RISK}"))
             }
             (Service::Whole, closing) => (Word::Warn, format!("whole, {says}, {closing}")),
             _ => (Word::Fail, told(seen)),

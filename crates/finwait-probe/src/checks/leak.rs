@@ -136,7 +136,8 @@ fn answer_to_fin(probe: &mut Probe<'_>) -> Finding {
     if all().any(server_first) {
         return Finding::skip("the server closes first: it keeps no connection after a response");
     }
-    if let Some(seen) = all().find(|seen| is_unfinished(seen)) {
+    let turned_away = |seen: &Seen| seen.whole() == 0 && seen.reset.is_some();
+    if let Some(seen) = all().find(|&seen| is_unfinished(seen) || turned_away(seen)) {
         return Finding::error(format!("not all connections could be used: {}", told(seen)));
     }
     let slowest = all().map(|seen| latency(seen).unwrap_or(wait)).max();

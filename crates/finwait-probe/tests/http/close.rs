@@ -10,7 +10,7 @@ fn close_is_said_and_done() {
     assert_eq!(verdict("http/1", Fault::None), (Pass, Whole, Fin));
     assert_eq!(verdict("http/1", Fault::KeepsOpen), (Fail, Whole, Open));
     assert_eq!(verdict("http/1", Fault::Unsaid), (Warn, Whole, Fin));
-    assert_eq!(verdict("http/1", Fault::Resets), (Fail, Whole, Rst));
+    assert_eq!(verdict("http/1", Fault::Resets), (Warn, Whole, Rst));
 }
 
 #[test]

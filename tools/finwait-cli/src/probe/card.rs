@@ -8,9 +8,9 @@ use finwait_probe::battery::There;
 use finwait_probe::{Sight, Word};
 
 use super::report::{Report, Row};
-use crate::note;
 use crate::output::layout::{cut, wrapped};
 use crate::output::units::bytes;
+use crate::{note, output};
 
 /// Where the second column of the head begins.
 const LABEL: usize = 10;
@@ -19,6 +19,7 @@ pub(super) fn text(report: &Report, width: usize) -> String {
     let card = Card {
         report,
         width,
+        cuts: output::has_columns(),
         colour: note::may_colour(&io::stdout()),
     };
     let mut text = String::new();
@@ -31,6 +32,8 @@ pub(super) fn text(report: &Report, width: usize) -> String {
 struct Card<'a> {
     report: &'a Report,
     width: usize,
+    /// Whether what does not fit into a line is left out.
+    cuts: bool,
     colour: bool,
 }
 
@@ -75,7 +78,11 @@ impl Card<'_> {
         let id = self.widest(|row| row.id.to_owned());
         let title = self.widest(|row| row.title.to_owned());
         // What happened can be read nowhere else; a title can.
-        let title = title.min(self.width / 3);
+        let title = if self.cuts {
+            title.min(self.width / 3)
+        } else {
+            title
+        };
         let service = self.widest(|row| row.service.to_string());
         let closing = self.widest(|row| row.closing.to_string());
         let (on, off) = self.colours(row.word);
@@ -88,7 +95,10 @@ impl Card<'_> {
             row.details()
         );
         let word = row.word;
-        let rest = cut(rest.trim_end(), self.width.saturating_sub(WORD));
+        let rest = match self.cuts {
+            true => cut(rest.trim_end(), self.width.saturating_sub(WORD)),
+            false => rest.trim_end().to_owned(),
+        };
         writeln!(f, "{on}{word:WORD$}{off}{rest}")
     }
 
@@ -101,7 +111,11 @@ impl Card<'_> {
         let report = self.report;
         let result = if report.failed { "failed" } else { "ok" };
         writeln!(f, "\n{result}: {}", report.summary.told())?;
-        for row in report.bad() {
+        for row in report
+            .bad()
+            .into_iter()
+            .filter(|row| row.word != Word::Error)
+        {
             let (on, off) = self.colours(row.word);
             let (word, severity) = (row.word, row.severity);
             writeln!(
@@ -110,13 +124,15 @@ impl Card<'_> {
                 row.id, row.title
             )?;
             self.indented(f, &row.details())?;
-            if row.word != Word::Error {
+            // It is for what fails; why less than that is to be mended depends on what was seen.
+            if row.word == Word::Fail {
                 self.indented(f, &format!("remedy: {}", row.remedy))?;
             }
         }
         self.server(f)?;
         self.good_to_know(f)?;
-        self.skipped(f)?;
+        self.reasons(f, Word::Error)?;
+        self.reasons(f, Word::Skip)?;
         if !report.bad().is_empty() {
             writeln!(f, "\nfinwait probe --explain ID tells all about a check.")?;
         }
@@ -174,19 +190,19 @@ impl Card<'_> {
         Ok(())
     }
 
-    /// Why checks were not made, each reason once: most have one of a few.
-    fn skipped(&self, f: &mut String) -> fmt::Result {
+    /// Why checks were not made or not finished, each reason once: most have one of a few.
+    fn reasons(&self, f: &mut String, word: Word) -> fmt::Result {
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
         let rows = self.report.checks.iter();
-        for row in rows.filter(|row| row.word == Word::Skip) {
+        for row in rows.filter(|row| row.word == word) {
             match reasons.iter_mut().find(|(reason, _)| *reason == row.said) {
                 Some((_, ids)) => ids.push(row.id),
                 None => reasons.push((&row.said, vec![row.id])),
             }
         }
         for (reason, ids) in reasons {
-            let (on, off) = self.colours(Word::Skip);
-            writeln!(f, "\n{on}{:WORD$}{off} {reason}", Word::Skip)?;
+            let (on, off) = self.colours(word);
+            writeln!(f, "\n{on}{word:WORD$}{off} {reason}")?;
             self.indented(f, &ids.join(", "))?;
         }
         Ok(())

@@ -154,5 +154,10 @@ fn judge_expected(probe: &Probe<'_>, seen: &Seen, wait: Duration) -> Finding {
         ),
         _ => (Word::Fail, told(seen)),
     };
-    Finding::new(word, said).verdicts(seen.service(), closing)
+    let service = match word {
+        // Nothing was to be served before the body is sent.
+        Word::Info => Service::NotAsked,
+        _ => seen.service(),
+    };
+    Finding::new(word, said).verdicts(service, closing)
 }

@@ -12,6 +12,8 @@ use crate::target::Resource;
 
 /// An announced time is in whole seconds, and the response that announces it takes time to come.
 const NEARLY: Duration = Duration::from_millis(250);
+/// Sooner than this nobody's patience ends: the connection was turned away, or closed for another reason.
+const AT_ONCE: Duration = Duration::from_millis(50);
 /// What careful clients take off an announced time.
 const CARE: Duration = Duration::from_secs(1);
 
@@ -142,6 +144,10 @@ fn nothing_announced(probe: &Probe<'_>, idle: &Idle) -> Finding {
 fn ended(idle: &Idle, ends: &[End]) -> Finding {
     if let Some(why) = ends.iter().find_map(|end| end.failed.as_ref()) {
         return Finding::error(why.clone());
+    }
+    let at_once = |end: &End| end.after.is_some_and(|after| after < AT_ONCE);
+    if ends.iter().any(at_once) {
+        return Finding::skip("the server ends connections at once: none is idle");
     }
     let over = ends.iter().filter_map(|end| Some((end, end.after?)));
     let worst = over.max_by_key(|&(end, after)| (rank(word_of(end)), after));

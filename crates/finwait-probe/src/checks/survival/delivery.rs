@@ -36,6 +36,9 @@ const PAUSED: Opening = Opening {
 
 /// survival/1: what waits in the server's queue when it closes.
 pub(super) fn while_paused(probe: &mut Probe<'_>) -> Finding {
+    if let Some(finding) = probe.unanswered() {
+        return finding;
+    }
     if probe.baseline.big.is_none() {
         return without_a_whole_one(probe);
     }
@@ -117,6 +120,13 @@ pub(super) fn with_bytes_left_unread(
 /// survival/7: a plain exchange, watched on.
 pub(super) fn behind_the_fin(probe: &mut Probe<'_>) -> Finding {
     const WATCHED: Duration = Duration::from_millis(100);
+    // What all other checks are silent about is said here, once. Of a protocol that is not known the
+    // request may be the wrong one.
+    let plain = &probe.baseline.plain;
+    if plain.service != Service::Whole && probe.is_http() {
+        let said = format!("a plain request is not answered in full: {}", plain.said());
+        return Finding::new(Word::Fail, said).verdicts(plain.service, plain.closing);
+    }
     if let Some(finding) = probe.unanswered_now() {
         return finding;
     }
