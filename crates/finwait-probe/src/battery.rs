@@ -235,10 +235,32 @@ impl<'a> Battery<'a> {
                 finding.said
             ));
         }
-        match no_fault_of_the_check(check, &finding, &spent) {
+        let why = no_fault_of_the_check(check, &finding, &spent)
+            .or_else(|| self.is_gone(check, &finding, &mut probe));
+        match why {
             Some(why) => Finding::error(format!("{why}; until then: {}", finding.said)),
             None => finding,
         }
+    }
+
+    /// Why a server that does not answer a plain request any more is not to be judged by what it did
+    /// not do before. Whether a check itself has that effect is what some are for.
+    fn is_gone(&self, check: &Check, finding: &Finding, probe: &mut Probe<'_>) -> Option<String> {
+        let bad = matches!(finding.word, Word::Fail | Word::Warn);
+        let its_subject = check.group() == "abort" || check.id == "half-close/6";
+        if !bad || its_subject || probe.unanswered().is_some() {
+            return None;
+        }
+        let one = Cost {
+            connections: 1,
+            at_once: 1,
+            bytes: BASELINE.bytes,
+        };
+        probe.net = Net::new(self.target.addr, self.target.expect(), one).ok()?;
+        let why = probe.still_answers().err()?;
+        Some(format!(
+            "the server answers no plain request any more ({why})"
+        ))
     }
 
     /// The server's side after a check: what it needs a moment for is no leak.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bad_server::{Head, Server, Then, abort, answer, drain, head, verdict};
 use finwait_load::Expect;
 use finwait_probe::battery::Settings;
-use finwait_probe::{Closing, Service, Word};
+use finwait_probe::{Closing, Http, Protocol, Service, Word};
 
 const SMALL: usize = 200;
 const BIG: usize = 4 << 20;
@@ -208,4 +208,39 @@ fn those_that_are_reset_are_told() {
     let found = rude.http("abort/8", &Settings::default());
     let reset = (Word::Warn, Service::NotAsked, Closing::Rst);
     assert_eq!(verdict(&found), reset, "{found:?}");
+}
+
+/// The reference server has one thread for all of them.
+#[test]
+fn storms_are_for_those_who_want_them_and_do_a_good_server_no_harm() {
+    let storms = Settings {
+        storms: true,
+        ..Settings::default()
+    };
+    let server = finwait_peer::Server::bind(
+        "127.0.0.1:0".parse().unwrap(),
+        finwait_peer::Options {
+            behaviour: finwait_peer::Behaviour::LINGER.into(),
+            protocol: finwait_peer::Protocol::Http,
+            ..finwait_peer::Options::default()
+        },
+    );
+    let server = server.unwrap().spawn().unwrap();
+    let http = |server: &finwait_peer::Running| {
+        Protocol::Http(Http {
+            host: server.addr().to_string(),
+            path: "/".to_owned(),
+            big: None,
+            late: None,
+            post: None,
+        })
+    };
+    for id in ["abort/9", "abort/10"] {
+        let found = bad_server::check(server.addr(), id, http(&server), &Settings::default());
+        assert_eq!(found.word, Word::Skip, "{found:?}");
+        let found = bad_server::check(server.addr(), id, http(&server), &storms);
+        assert_eq!(found.word, Word::Pass, "{found:?}");
+    }
+    let found = brittle(SMALL, End::ResetUnasked).http("abort/9", &storms);
+    assert_eq!(found.word, Word::Fail, "{found:?}");
 }

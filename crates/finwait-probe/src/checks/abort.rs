@@ -16,6 +16,9 @@ const PAIRS: u32 = 20;
 const FEW_PAIRS: u32 = 4;
 /// Clients that close at the same time.
 const CROWD: u32 = 64;
+/// Only if storms are wanted.
+const LARGE_CROWD: u32 = 1_000;
+const STORM_OF_BURSTS: u32 = 64;
 
 /// And the requests before and after it, which may be large: as much as measuring them.
 const fn with_requests(times: u32, at_once: u32) -> Cost {
@@ -142,6 +145,40 @@ pub(super) const CHECKS: &[Check] = &[
         remedy: "own server: handle all events of a turn, close at a read of 0, do nothing that blocks; nginx: worker_connections; HAProxy: timeout client-fin",
         needs: Needs::NONE,
         most: with_requests(CROWD, CROWD),
-        run: crowd::all_close_at_once,
+        run: |probe| crowd::all_close_at_once(probe, CROWD),
+    },
+    Check {
+        id: "abort/9",
+        title: "a storm of resets",
+        severity: Severity::High,
+        level: NOT_DEMANDED,
+        reference: "none (RFC 9293, 3.5.3: a reset ends its own connection)",
+        demand: "A reset ends the connection that it is valid for, no other.",
+        does: "As abort/3, 64 times: 2,048 connections in bursts of 32, each reset when it is established.",
+        harm: "What a few resets do not show - a descriptor lost with each, a slow error path - takes the server down.",
+        remedy: "own server: go on accepting after every error of accept and of a dead connection; count descriptors before and after",
+        needs: Needs {
+            storm: true,
+            ..Needs::NONE
+        },
+        most: with_requests(STORM_OF_BURSTS * BURST, BURST),
+        run: |probe| aftermath::of(probe, STORM_OF_BURSTS, rudeness::burst),
+    },
+    Check {
+        id: "abort/10",
+        title: "1,000 clients close at once",
+        severity: Severity::High,
+        level: Level::Should,
+        reference: "RFC 9112, 9.5",
+        demand: "Servers watch for the peer's close all the time, and answer it.",
+        does: "As abort/8, with 1,000 connections.",
+        harm: "After a restart of a load balancer CLOSE-WAIT sockets hold the server's descriptors.",
+        remedy: "own server: handle all events of a turn, close at a read of 0, do nothing that blocks; nginx: worker_connections; HAProxy: timeout client-fin",
+        needs: Needs {
+            storm: true,
+            ..Needs::NONE
+        },
+        most: with_requests(LARGE_CROWD, LARGE_CROWD),
+        run: |probe| crowd::all_close_at_once(probe, LARGE_CROWD),
     },
 ];

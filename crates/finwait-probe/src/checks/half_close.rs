@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::check::{Check, Closing, Cost, Finding, Level, Needs, Service, Severity, Word};
 use crate::net::{Id, Net, Opening, Reading, Seen};
-use crate::probe::{Probe, found, told};
+use crate::probe::{MOST_TO_BE_READY, Probe, found, told};
 use crate::target::{Ask, Resource};
 
 const TRIALS: u32 = 20;
@@ -128,7 +128,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Every port scan, pre-connect and health check leaves a socket in CLOSE-WAIT behind.",
         remedy: "own server: close at a read of 0, also before the first byte; nginx: client_header_timeout; HAProxy: timeout client-fin",
         needs: Needs::NONE,
-        most: Cost::one_by_one(6),
+        most: Cost::one_by_one(6 + MOST_TO_BE_READY),
         run: no_request,
     },
 ];
@@ -202,6 +202,11 @@ fn slow_reader(probe: &mut Probe<'_>) -> Finding {
 }
 
 fn no_request(probe: &mut Probe<'_>) -> Finding {
+    // Else it would be blamed for what came before it.
+    let is_well = probe.unanswered().is_none();
+    if let Some(finding) = probe.unanswered_now().filter(|_| is_well) {
+        return finding;
+    }
     let wait = probe.wait();
     let closed = probe.repeat(3, |probe| {
         let id = probe.connect();

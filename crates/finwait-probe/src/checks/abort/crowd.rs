@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::aftermath::{self, Answer};
-use super::{CROWD, FEW_PAIRS, PAIRS};
+use super::{FEW_PAIRS, PAIRS};
 use finwait_platform::FinAck;
 
 use crate::check::{Closing, Finding, Service, Word};
@@ -133,19 +133,19 @@ fn is_settled(seen: &Seen) -> bool {
 }
 
 /// abort/8: every connection that is there is closed by us, and so by the server.
-pub(super) fn all_close_at_once(probe: &mut Probe<'_>) -> Finding {
+pub(super) fn all_close_at_once(probe: &mut Probe<'_>, size: u32) -> Finding {
     if let Some(finding) = aftermath::not_well_before(probe) {
         return finding;
     }
-    let crowd = gathered(probe);
-    if crowd.len() < CROWD as usize / 4 {
-        let why = format!("only {} of {CROWD} connections could be held", crowd.len());
+    let crowd = gathered(probe, size);
+    if crowd.len() < size as usize / 4 {
+        let why = format!("only {} of {size} connections could be held", crowd.len());
         return Finding::error(why);
     }
     for &id in &crowd {
         probe.net.half_close(id);
     }
-    let wait = probe.wait() + in_turn(probe, CROWD);
+    let wait = probe.wait() + in_turn(probe, size);
     let ended = |net: &Net| crowd.iter().all(|&id| net.seen(id).is_over());
     probe.net.until(wait, ended);
     let closed = closed_by_the_server(&probe.net, &crowd);
@@ -162,11 +162,11 @@ pub(super) fn all_close_at_once(probe: &mut Probe<'_>) -> Finding {
 
 /// As many as can be had: first those that are answered and kept, because a server may have to be
 /// done with one before it takes the next, then idle ones.
-fn gathered(probe: &mut Probe<'_>) -> Vec<Id> {
+fn gathered(probe: &mut Probe<'_>, size: u32) -> Vec<Id> {
     let request = probe.plain();
     let kept = probe.target.expect().is_delimited() && !probe.baseline.needs_fin;
-    let affordable = aftermath::affordable(probe, 4) >= CROWD / 2;
-    let answered = if kept && affordable { CROWD / 2 } else { 0 };
+    let affordable = aftermath::affordable(probe, 4) >= size / 2;
+    let answered = if kept && affordable { size / 2 } else { 0 };
     let wait = probe.wait();
     let mut crowd = Vec::new();
     for _ in 0..answered {
@@ -179,8 +179,8 @@ fn gathered(probe: &mut Probe<'_>) -> Vec<Id> {
     probe.net.until(longer, |net| net.all().all(done));
     // What is not HTTP may answer our FIN.
     let most = match probe.is_http() {
-        true => CROWD,
-        false => aftermath::affordable(probe, 2).min(CROWD),
+        true => size,
+        false => aftermath::affordable(probe, 2).min(size),
     };
     for _ in answered..most {
         let id = come(probe, crowd.len());

@@ -96,7 +96,15 @@ fn judge_behind(probe: &Probe<'_>, seen: &Seen, whole: u64) -> Finding {
     }
     let (service, closing) = (seen.service(), seen.closing());
     let lost = whole.saturating_sub(seen.inbox.bytes);
+    let status = seen.inbox.status();
+    let spoilt = status != probe.baseline.plain.status && matches!(status, Some(400..=499));
     let finding = match (service, second(probe, seen)) {
+        // The same request alone was answered as it should be.
+        _ if spoilt => {
+            let status = status.unwrap_or_default();
+            let said = format!("answered {status} because of what came behind it, {closing}");
+            return Finding::new(Word::Fail, said).verdicts(Service::Wrong, closing);
+        }
         (Service::Whole, Some(status)) if is_processed(probe, status) => Finding::new(
             Word::Fail,
             format!("a request behind `close` was answered: {status}"),
