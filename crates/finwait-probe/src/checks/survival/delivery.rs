@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Long enough for a server to have seen that bytes are unread, and closed all the same.
 const SHORT_PAUSE: Duration = Duration::from_millis(300);
 /// An RST of the same close() comes right behind the FIN.
-const BEHIND: Duration = Duration::from_millis(20);
+const BEHIND: Duration = Duration::from_millis(60);
 /// What a client may send too much, in turn: below the 10 segments that a new connection may send
 /// at once, and more than servers read at once (they are not to have read it by chance).
 const EXTRA: [usize; 2] = [10 << 10, 60 << 10];
