@@ -21,6 +21,8 @@ pub(crate) struct Baseline {
     /// A response that took at least [`LATE`].
     pub(crate) late: Option<Plain>,
     pub(crate) connections: u32,
+    /// The plain responses are more than may be asked for.
+    pub(crate) too_large: bool,
     /// A later request was not answered, for longer than any should take.
     pub(crate) gone: AtomicBool,
 }
@@ -81,7 +83,8 @@ impl Plain {
 impl Baseline {
     pub(crate) fn measure(target: &Target, patience: &Patience) -> std::io::Result<Self> {
         let mut net = Net::new(target.addr, target.expect(), MOST)?;
-        let (plain, needs_fin) = plain_answer(&mut net, target, patience.wait * 2);
+        let (plain, needs_fin) = plain_answer(&mut net, target, patience);
+        let too_large = net.spent.beyond;
         let whole = plain.service == Service::Whole;
         let mut baseline = Self {
             big: (plain.bytes >= BIG && whole).then(|| plain.clone()),
@@ -89,6 +92,7 @@ impl Baseline {
             plain,
             needs_fin,
             connections: 0,
+            too_large,
             gone: AtomicBool::new(false),
         };
         if let Some(http) = target.http().filter(|_| whole) {
@@ -129,8 +133,17 @@ impl Baseline {
 
 /// The worst of several: a response that is whole by luck is none that checks can build on. And
 /// whether it needs our FIN.
-fn plain_answer(net: &mut Net, target: &Target, patience: Duration) -> (Plain, bool) {
-    let mut ask = |fin| exchange(net, target, Resource::Plain, fin, patience);
+fn plain_answer(net: &mut Net, target: &Target, patience: &Patience) -> (Plain, bool) {
+    // A slow page is no broken one; but what may wait for our FIN should not be waited for long.
+    let (soon, late) = (2 * patience.wait, 10 * patience.wait);
+    let mut ask = |fin| {
+        let patience = if fin || !may_need_fin(target) {
+            late
+        } else {
+            soon
+        };
+        exchange(net, target, Resource::Plain, fin, patience)
+    };
     let is_whole = |plain: &Plain| plain.service == Service::Whole;
     let mut plain = ask(false);
     for _ in 0..2 {

@@ -84,6 +84,8 @@ pub enum Unfit {
     Unreachable(String),
     /// It answered, and not in HTTP; with what.
     NotHttp(String),
+    /// Five plain responses are more than the bytes of [`BASELINE`]: it has no end, or is too large.
+    TooLarge,
     /// This machine could not do it; why.
     Local(String),
 }
@@ -137,6 +139,9 @@ impl<'a> Battery<'a> {
             .map_err(|error| Unfit::Local(error.to_string()))?;
         if let Some(why) = &baseline.plain.refused {
             return Err(Unfit::Unreachable(why.clone()));
+        }
+        if baseline.too_large {
+            return Err(Unfit::TooLarge);
         }
         if target.http().is_some() && baseline.plain.service == Service::Wrong {
             let text = String::from_utf8_lossy(&baseline.plain.beginning);

@@ -98,7 +98,7 @@ fn found(row: &Row) -> (String, String) {
     };
     let battery = match Battery::new(&target, &settings) {
         Ok(battery) => battery,
-        Err(why) => return (format!("{why:?}"), String::new()),
+        Err(why) => return ("unfit".to_owned(), format!("{why:?}")),
     };
     let (mut letters, mut said, mut group) = (String::new(), String::new(), "");
     let began = Instant::now();

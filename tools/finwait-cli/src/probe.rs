@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use finwait_load::Expect;
-use finwait_probe::battery::{Battery, Result as Checked, Settings, Unfit};
+use finwait_probe::battery::{BASELINE, Battery, Result as Checked, Settings, Unfit};
 use finwait_probe::{Check, Observer, Target};
 
 use crate::args::{Endpoint, Family};
@@ -225,6 +225,13 @@ fn nothing_tested(target: &Target, unfit: &Unfit, junit: Option<Junit>) -> Failu
         Unfit::NotHttp(began) => (
             format!("the answer is not HTTP, it begins with \"{began}\""),
             "give HOST:PORT without http://, with --send and --expect",
+        ),
+        Unfit::TooLarge => (
+            format!(
+                "five plain responses have more than the {} that they may have",
+                output::units::bytes(BASELINE.bytes)
+            ),
+            "give a path with a smaller response",
         ),
         Unfit::Local(why) => (why.clone(), "this machine, not the server, is the reason"),
     };

@@ -153,10 +153,9 @@ fn says_close(probe: &mut Probe<'_>) -> Finding {
                 let word = [Word::Warn, Word::Pass][usize::from(announced(seen))];
                 (word, format!("whole, {says}, FIN"))
             }
-            (Service::Whole, Closing::Open) => (
-                Word::Fail,
-                format!("whole, {says}, no FIN within {wait:.1?}"),
-            ),
+            (Service::Whole, Closing::Open) => {
+                (Word::Fail, format!("whole, {says}, no FIN within {wait:?}"))
+            }
             (Service::Whole, Closing::Rst) => {
                 (Word::Warn, format!("whole, {says}, RST: {AT_RISK}"))
             }
@@ -192,7 +191,7 @@ fn old_version(probe: &mut Probe<'_>) -> Finding {
                 format!("{answer} in chunks, which HTTP/1.0 has not"),
             ),
             (Service::Whole, Closing::Open) => {
-                (Word::Fail, format!("{answer}, no FIN within {wait:.1?}"))
+                (Word::Fail, format!("{answer}, no FIN within {wait:?}"))
             }
             (Service::Whole, Closing::Fin) if refused => {
                 (Word::Info, format!("refuses HTTP/1.0: {answer}, FIN"))

@@ -109,7 +109,11 @@ impl Card<'_> {
 
     fn summary(&self, f: &mut String) -> fmt::Result {
         let report = self.report;
-        let result = if report.failed { "failed" } else { "ok" };
+        let result = match report.failed {
+            true => "failed",
+            false if report.has_verdicts() => "ok",
+            false => "nothing was tested",
+        };
         writeln!(f, "\n{result}: {}", report.summary.told())?;
         for row in report
             .bad()

@@ -9,6 +9,7 @@ use finwait_probe::{
 use serde::Serialize;
 
 use super::Run;
+use crate::output::units::grouped;
 
 /// The form of the JSON object.
 const SCHEMA: &str = "finwait/probe/1";
@@ -154,6 +155,10 @@ impl Row {
         let figure = self.figure.as_ref().map(|figure| {
             // To three places; a whole number without any.
             let value = (figure.value * 1e3).round() / 1e3;
+            let value = match figure.unit {
+                "bytes" => grouped(value as u64),
+                _ => value.to_string(),
+            };
             format!("{} {value} {}", figure.name, figure.unit)
         });
         let varied = self.share.filter(|share| share.varies());

@@ -11,7 +11,7 @@ use crate::target::{Ask, Resource};
 pub(super) const TRIALS: u32 = 10;
 const FEW_TRIALS: u32 = 3;
 /// As long as bytes come, but no longer.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// http/9.
 pub(super) fn then_our_fin(probe: &mut Probe<'_>) -> Finding {
@@ -71,7 +71,7 @@ fn with_our_fin(
             (Word::Fail, format!("{now} with our FIN, {before} without"))
         }
         (Service::Whole, Closing::Fin) => (Word::Pass, "as without our FIN".to_owned()),
-        (Service::Whole, Closing::Open) => (Word::Warn, format!("{now}, no FIN within {wait:.1?}")),
+        (Service::Whole, Closing::Open) => (Word::Warn, format!("{now}, no FIN within {wait:?}")),
         (Service::Whole, closing) => (Word::Warn, format!("{now}, {closing}")),
         _ => (Word::Fail, told(seen)),
     };

@@ -150,7 +150,7 @@ fn judge_expected(probe: &Probe<'_>, seen: &Seen, wait: Duration) -> Finding {
         ),
         (Service::Nothing, Closing::Open) => (
             Word::Fail,
-            format!("neither 100 nor a status within {wait:.1?}"),
+            format!("neither 100 nor a status within {wait:?}"),
         ),
         _ => (Word::Fail, told(seen)),
     };
