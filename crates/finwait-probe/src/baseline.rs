@@ -103,6 +103,7 @@ impl Baseline {
                     target,
                     resource,
                     false,
+                    2 * patience.wait,
                     patience.wait + Duration::from_secs(30),
                 )
             };
@@ -142,7 +143,7 @@ fn plain_answer(net: &mut Net, target: &Target, patience: &Patience) -> (Plain, 
         } else {
             soon
         };
-        exchange(net, target, Resource::Plain, fin, patience)
+        exchange(net, target, Resource::Plain, fin, soon, patience)
     };
     let is_whole = |plain: &Plain| plain.service == Service::Whole;
     let mut plain = ask(false);
@@ -162,14 +163,17 @@ fn plain_answer(net: &mut Net, target: &Target, patience: &Patience) -> (Plain, 
             (plain, needs_fin) = (with_fin, true);
         }
     }
-    for _ in 1..ATTEMPTS {
-        if !is_whole(&plain) {
-            break;
-        }
+    let (mut whole, mut of) = (u32::from(is_whole(&plain)), 1);
+    while whole > 0 && of < ATTEMPTS {
         let again = ask(needs_fin);
-        if !is_whole(&again) || again.time > plain.time {
+        of += 1;
+        whole += u32::from(is_whole(&again));
+        if is_whole(&plain) && (!is_whole(&again) || again.time > plain.time) {
             plain = again;
         }
+    }
+    if whole > 0 && whole < of {
+        plain.told = format!("{} of {of} not whole: {}", of - whole, plain.told);
     }
     (plain, needs_fin)
 }
@@ -184,9 +188,10 @@ fn exchange(
     target: &Target,
     resource: Resource,
     half_close: bool,
+    connecting: Duration,
     patience: Duration,
 ) -> Plain {
-    let id = net.connected(Opening::default(), patience);
+    let id = net.connected(Opening::default(), connecting);
     let asked = Instant::now();
     net.send(id, &target.request(&Ask::get_and_close(resource)));
     if half_close {

@@ -308,7 +308,10 @@ fn no_fault_of_the_check(check: &Check, finding: &Finding, spent: &Spent) -> Opt
         return None;
     }
     let looked_for = matches!(check.group(), "abort" | "time-wait");
-    match (spent.unreachable, spent.limited) {
+    // What a server says to requests that should not be there is what these look for.
+    let surplus = matches!(check.id, "http/3" | "http/12" | "http/14");
+    let later = spent.limited_later.filter(|_| !surplus);
+    match (spent.unreachable, spent.limited.or(later)) {
         (_, Some(status)) if status == 429 || !looked_for => Some(format!(
             "the server answered {status}: it limits its clients, or is overloaded"
         )),

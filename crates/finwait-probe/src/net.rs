@@ -58,6 +58,8 @@ pub(crate) struct Spent {
     pub(crate) unreachable: u32,
     /// A status by which a server limits its clients (429, 503), and with which it did not begin.
     pub(crate) limited: Option<u16>,
+    /// The same to a later request on the same connection.
+    pub(crate) limited_later: Option<u16>,
 }
 
 /// The connections of one check.
@@ -287,9 +289,15 @@ impl Net {
         let moved = self.conns[index].look(&mut self.scratch, most);
         let seen = &self.conns[index].seen;
         self.spent.unreachable += u32::from(!unreachable && seen.refused.is_some());
-        let status = seen.inbox.status();
-        if status != self.usual && matches!(status, Some(429 | 503)) {
-            self.spent.limited = status;
+        for (number, response) in seen.inbox.responses.iter().enumerate() {
+            let status = response.status();
+            if status != self.usual && matches!(status, Some(429 | 503)) {
+                let limited = match number {
+                    0 => &mut self.spent.limited,
+                    _ => &mut self.spent.limited_later,
+                };
+                *limited = status;
+            }
         }
         self.spent.sent += moved.sent;
         self.spent.received += moved.received;

@@ -185,7 +185,7 @@ impl<'a> Probe<'a> {
         let time = 3 * self.wait();
         let mut worst: Option<Finding> = None;
         let (mut seen, mut of) = (0, 0);
-        let mut dearest = 0;
+        let (mut dearest, mut in_vain) = (0, 0);
         while of < times && (of < FEWEST_TRIALS || began.elapsed() < time) {
             let before = self.net.left_bytes();
             if before <= dearest {
@@ -195,6 +195,10 @@ impl<'a> Probe<'a> {
             let finding = trial(self);
             self.net.clear();
             dearest = dearest.max(before - self.net.left_bytes());
+            if finding.said == ENDED_UNASKED && in_vain < times && began.elapsed() < time {
+                in_vain += 1;
+                continue;
+            }
             of += 1;
             let (old, new) = (worst.as_ref().map(|f| rank(f.word)), rank(finding.word));
             if old == Some(new) {
@@ -234,6 +238,9 @@ pub(crate) fn rank(word: Word) -> u8 {
     }
 }
 
+/// Such a trial says nothing, and is made again.
+const ENDED_UNASKED: &str = "the server ended the connection before the request could be sent";
+
 /// The usual word for one response and its close: cut is worse than closed badly.
 pub(crate) fn usual(seen: &Seen) -> Word {
     match (seen.service(), seen.closing()) {
@@ -246,6 +253,9 @@ pub(crate) fn usual(seen: &Seen) -> Word {
 
 /// The finding for one response and its close, judged as usual.
 pub(crate) fn found(seen: &Seen) -> Finding {
+    if seen.ended_unasked() {
+        return Finding::error(ENDED_UNASKED);
+    }
     Finding::new(usual(seen), told(seen)).verdicts(seen.service(), seen.closing())
 }
 

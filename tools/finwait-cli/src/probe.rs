@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use finwait_load::Expect;
 use finwait_probe::battery::{BASELINE, Battery, Result as Checked, Settings, Unfit};
-use finwait_probe::{Check, Observer, Target};
+use finwait_probe::{Check, Observer, Service, Target};
 
 use crate::args::{Endpoint, Family};
 use crate::exit::{Exit, Failure};
@@ -200,8 +200,17 @@ fn finish(run: &Run, report: &Report, junit: Option<Junit>) -> anyhow::Result<Ex
     if let Some(lost) = &lost {
         note::say(lost);
     }
-    let verdicts = report.has_verdicts();
-    if !verdicts && !report.interrupted {
+    // Of an unknown protocol nobody knows whether the server or the request is wrong.
+    let plain = &report.plain;
+    let unknown = report.protocol == "tcp" && plain.service != Service::Whole && !report.failed;
+    if unknown {
+        note::say(format_args!(
+            "{}: the request is not answered as --expect has it ({}); see --send and --expect",
+            report.target, plain.said
+        ));
+    }
+    let verdicts = report.has_verdicts() && !unknown;
+    if !verdicts && !unknown && !report.interrupted {
         note::say(format_args!(
             "{}: nothing was tested: no check came to a verdict; each line says why",
             report.target

@@ -30,6 +30,7 @@ pub(crate) struct Seen {
     pub(crate) refused: Option<io::Error>,
     /// Bytes handed to the kernel.
     pub(crate) sent: u64,
+    pub(crate) first_sent: Option<Instant>,
     pub(crate) last_sent: Option<Instant>,
     pub(crate) our_fin: Option<Instant>,
     pub(crate) first_byte: Option<Instant>,
@@ -50,6 +51,7 @@ impl Seen {
             connected: None,
             refused: None,
             sent: 0,
+            first_sent: None,
             last_sent: None,
             our_fin: None,
             first_byte: None,
@@ -69,6 +71,18 @@ impl Seen {
     /// The connection is no more.
     pub(crate) fn is_dead(&self) -> bool {
         self.reset.is_some() || self.lost.is_some() || self.refused.is_some()
+    }
+
+    fn sends(&mut self) {
+        let now = Instant::now();
+        self.first_sent.get_or_insert(now);
+        self.last_sent = Some(now);
+    }
+
+    /// The server ended it before anything was sent on it: no answer to a request then.
+    pub(crate) fn ended_unasked(&self) -> bool {
+        let ended = self.fin.or(self.reset);
+        ended.is_some_and(|ended| self.first_sent.is_none_or(|sent| ended < sent))
     }
 
     pub(crate) fn service(&self) -> Service {
@@ -226,7 +240,7 @@ impl Conn {
                     sent += bytes as u64;
                     self.seen.inbox.asked(&self.out[..bytes]);
                     self.out.drain(..bytes);
-                    self.seen.last_sent = Some(Instant::now());
+                    self.seen.sends();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -264,7 +278,7 @@ impl Conn {
             Ok(Some(sent)) => {
                 self.seen.sent += sent as u64;
                 self.seen.inbox.asked(&bytes[..sent]);
-                self.seen.last_sent = Some(Instant::now());
+                self.seen.sends();
                 self.queue(&bytes[sent..]);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.queue(bytes),

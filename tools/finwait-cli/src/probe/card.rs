@@ -130,6 +130,8 @@ impl Card<'_> {
             self.indented(f, &row.details())?;
             // It is for what fails; why less than that is to be mended depends on what was seen.
             if row.word == Word::Fail {
+                self.indented(f, &format!("wanted: {} ({})", row.demand, row.reference))?;
+                self.indented(f, &format!("harm: {}", row.harm))?;
                 self.indented(f, &format!("remedy: {}", row.remedy))?;
             }
         }
