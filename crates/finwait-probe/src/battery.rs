@@ -252,7 +252,8 @@ impl<'a> Battery<'a> {
     /// not do before. Whether a check itself has that effect is what some are for.
     fn is_gone(&self, check: &Check, finding: &Finding, probe: &mut Probe<'_>) -> Option<String> {
         let bad = matches!(finding.word, Word::Fail | Word::Warn);
-        let its_subject = check.group() == "abort" || check.id == "half-close/6";
+        let its_subject =
+            matches!(check.group(), "abort" | "time-wait") || check.id == "half-close/6";
         if !bad || its_subject || probe.unanswered().is_some() {
             return None;
         }

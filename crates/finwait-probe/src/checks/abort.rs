@@ -130,7 +130,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "One client's crash turns into failed requests of others.",
         remedy: "own server: no error state that connections share; do not use a descriptor after its close, also not for events that were fetched before",
         needs: Needs::NONE,
-        most: with_requests(3 * PAIRS + FEW_PAIRS, 2 * PAIRS),
+        most: with_requests(8 * PAIRS + 4 * FEW_PAIRS, 2 * PAIRS),
         run: crowd::resets_beside_requests,
     },
     Check {
