@@ -13,7 +13,7 @@ pub(super) fn list(checks: &[&Check]) -> String {
     let id = widest(|check| check.id).unwrap_or(0);
     let title = widest(|check| check.title).unwrap_or(0);
     let mut text = String::new();
-    let mut sum = battery::BASELINE;
+    let (mut usual, mut all) = (battery::BASELINE, battery::BASELINE);
     for check in checks {
         let (connections, most) = (grouped(check.most.connections.into()), check.most);
         // Writing to a string cannot fail.
@@ -27,17 +27,28 @@ pub(super) fn list(checks: &[&Check]) -> String {
             bytes(most.bytes),
             marks(check.needs)
         );
-        sum.connections += most.connections;
-        sum.at_once = sum.at_once.max(most.at_once);
-        sum.bytes += most.bytes;
+        add(&mut all, most);
+        if !check.needs.slow && !check.needs.storm {
+            add(&mut usual, most);
+        }
     }
     let _ = writeln!(
         text,
-        "\n{} checks, and the plain requests before them: at most {}",
+        "\n{} checks, and the plain requests before and after them: at most {}",
         checks.len(),
-        cost(sum)
+        cost(usual)
     );
+    if usual != all {
+        let _ = writeln!(text, "with --slow and --storms: at most {}", cost(all));
+    }
     text
+}
+
+/// One connection more than the check's own: whether the server is still there, after what looks bad.
+fn add(sum: &mut Cost, most: Cost) {
+    sum.connections += most.connections + 1;
+    sum.at_once = sum.at_once.max(most.at_once);
+    sum.bytes += most.bytes;
 }
 
 fn marks(needs: Needs) -> String {
