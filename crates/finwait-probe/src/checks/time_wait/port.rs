@@ -37,7 +37,9 @@ pub(super) fn holder(probe: &mut Probe<'_>) -> Finding {
     match held(probe, ip, Scenario::Unused) {
         Ok("client") => {}
         Ok("nobody") => return Finding::skip("the server answers our FIN with RST"),
-        Ok(_) => return Finding::skip("this system lets a port be bound while in TIME-WAIT"),
+        Ok(_) => {
+            return Finding::skip("a port in TIME-WAIT can be bound here, or its table is full");
+        }
         Err(finding) => return finding,
     }
     let scenarios = [Scenario::Kept, Scenario::Close];
