@@ -99,6 +99,8 @@ fn what_is_queued_survives_a_close_in_stages() {
     assert_eq!(verdict(&found), WHOLE, "{found:?}");
 }
 
+// Without the kernel's word on the peer's end the pause goes on, and by then nothing is queued.
+#[cfg(not(finwait_force_fallback))]
 #[test]
 fn what_is_queued_does_not_survive_an_abort() {
     let found = impatient(BIG).http("survival/1", &Settings::default());

@@ -5,6 +5,7 @@ mod crowd;
 mod rudeness;
 
 use crate::check::{Check, Cost, Level, Needs, Severity};
+use crate::probe::MOST_TO_BE_READY;
 
 /// How often it is done.
 const TIMES: u32 = 10;
@@ -130,7 +131,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "One client's crash turns into failed requests of others.",
         remedy: "own server: no error state that connections share; do not use a descriptor after its close, also not for events that were fetched before",
         needs: Needs::NONE,
-        most: with_requests(8 * PAIRS + 4 * FEW_PAIRS, 2 * PAIRS),
+        most: with_requests(8 * PAIRS + 4 * FEW_PAIRS + MOST_TO_BE_READY, 2 * PAIRS),
         run: crowd::resets_beside_requests,
     },
     Check {

@@ -51,6 +51,10 @@ pub(super) fn resets_beside_requests(probe: &mut Probe<'_>) -> Finding {
 
 /// Whether requests are lost beside resets another time, and still none without.
 fn again(probe: &mut Probe<'_>, at_once: u32) -> Result<bool, Finding> {
+    // A server that the resets have brought down, and that stays down, needs no second look.
+    if probe.unanswered_now().is_some() {
+        return Ok(true);
+    }
     let (answered, bad) = side_by_side(probe, at_once, false);
     if let Some(bad) = bad {
         return Err(Finding::skip(format!(
@@ -81,8 +85,8 @@ fn undisturbed(probe: &mut Probe<'_>) -> Result<u32, Finding> {
     )))
 }
 
-/// Begins requests, ends as many other connections, by a reset if that is wanted, and sends the rest.
-/// How many were answered, and one that was not.
+/// Begins requests, resets as many other connections if that is wanted, and sends the rest. How
+/// many were answered, and one that was not.
 fn side_by_side(probe: &mut Probe<'_>, pairs: u32, resets: bool) -> (u32, Option<Answer>) {
     /// Until the server has read what was begun.
     const MOMENT: Duration = Duration::from_millis(20);
@@ -90,7 +94,9 @@ fn side_by_side(probe: &mut Probe<'_>, pairs: u32, resets: bool) -> (u32, Option
     let (begin, rest) = request.split_at(request.len() / 2);
     let (mut asking, mut rude) = (Vec::new(), Vec::new());
     for _ in 0..pairs {
-        rude.push(probe.net.open(Opening::default()));
+        // Without resets they ask as well: as many connections, and none that ends badly.
+        let other = if resets { &mut rude } else { &mut asking };
+        other.push(probe.net.open(Opening::default()));
         asking.push(probe.net.open(Opening::default()));
     }
     for &id in rude.iter().chain(&asking) {
@@ -100,11 +106,7 @@ fn side_by_side(probe: &mut Probe<'_>, pairs: u32, resets: bool) -> (u32, Option
     probe.net.until(wait, |net| net.all().all(is_settled));
     probe.net.watch(MOMENT);
     for id in rude {
-        if resets {
-            probe.net.abort(id);
-        } else {
-            probe.net.close(id);
-        }
+        probe.net.abort(id);
     }
     for &id in &asking {
         probe.net.send(id, rest);
