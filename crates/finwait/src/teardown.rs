@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::event::{Action, Event};
 use crate::limits::Limits;
-use crate::report::{Cause, Ending, Fin, Operation, OsError, Phase, Report};
+use crate::report::{Cause, Clock, Ending, Fin, Operation, OsError, Phase, Report};
 use crate::span::Span;
 
 mod bounds;
@@ -94,6 +94,11 @@ enum State {
     Drain {
         idle_at: Span,
         look_at: Span,
+    },
+    /// The time is up, but something is there to be read that came before: one read, so that a
+    /// peer's FIN is not overlooked because its reader came late.
+    LastRead {
+        clock: Clock,
     },
     /// The limit was reached: nothing is read any more, so the window closes.
     Paused {
@@ -234,7 +239,7 @@ impl Teardown {
                     self.wait(next)
                 }
             }
-            State::Gone { .. } => Action::Receive,
+            State::Gone { .. } | State::LastRead { .. } => Action::Receive,
             State::Closing {
                 step: Step::Error, ..
             } => Action::AskError,
@@ -266,6 +271,7 @@ impl Teardown {
             State::Flush { stall_at, look_at } => self.in_flush(stall_at, look_at, event, at),
             State::HalfClose => self.in_half_close(event, at),
             State::Drain { idle_at, look_at } => self.in_drain(idle_at, look_at, event, at),
+            State::LastRead { clock } => self.in_last_read(clock, event, at),
             State::Paused {
                 idle_at, look_at, ..
             } => self.in_paused(idle_at, look_at, event, at),
@@ -290,7 +296,7 @@ impl Teardown {
         match self.state {
             State::Flush { .. } => Phase::Flush,
             State::HalfClose => Phase::HalfClose,
-            State::Drain { .. } | State::Paused { .. } => Phase::Drain,
+            State::Drain { .. } | State::LastRead { .. } | State::Paused { .. } => Phase::Drain,
             State::FinRead | State::Confirm { .. } => Phase::Confirm,
             State::Gone { phase } => phase,
             State::Closing { .. } => Phase::Close,

@@ -3,7 +3,7 @@
 use super::clocks::quarter;
 use super::{Finish, State, Step, Teardown};
 use crate::event::Event;
-use crate::report::{Ending, Fin, Operation, Phase};
+use crate::report::{Clock, Ending, Fin, Operation, Phase};
 use crate::span::Span;
 
 impl Teardown {
@@ -120,7 +120,9 @@ impl Teardown {
         };
         let (cap, clock) = self.cap();
         let (end, ending) = self.quiet_end(idle_at);
-        if at >= cap {
+        if at >= cap && self.readable {
+            self.state = State::LastRead { clock };
+        } else if at >= cap {
             self.time_out(Phase::Drain, clock);
         } else if at >= end && !self.readable {
             self.end(ending, Step::Error);
@@ -133,6 +135,34 @@ impl Teardown {
                 Fin::Acked | Fin::Unknown => Span::NEVER,
             };
             self.state = State::Drain { idle_at, look_at };
+        }
+    }
+
+    /// One read only: a peer that floods always has something to be read.
+    pub(super) fn in_last_read(&mut self, clock: Clock, event: Event, at: Span) {
+        match event {
+            Event::ReceivedFin => {
+                self.eof_at = at;
+                self.state = State::FinRead;
+            }
+            Event::Received { bytes } => {
+                self.count_received(bytes);
+                self.time_out(Phase::Drain, clock);
+            }
+            Event::ReceiveBlocked => self.time_out(Phase::Drain, clock),
+            Event::Failed(operation, error) => self.fail(operation, error),
+            Event::Stop(_) | Event::Abort | Event::Evict => self.obey(event),
+            // Hints change nothing, and the rest was not asked in this state.
+            Event::Readable
+            | Event::Writable
+            | Event::Written { .. }
+            | Event::WriteBlocked
+            | Event::HalfClosed
+            | Event::NotConnected
+            | Event::PendingError(_)
+            | Event::Ack { .. }
+            | Event::Unread(_)
+            | Event::Closed => {}
         }
     }
 

@@ -54,7 +54,12 @@ pub(crate) fn rows() -> Vec<Row> {
 
         // The total.
         row("the total ends a drip", limits(), 0, &[(0, HalfClosed), (24, got(1)), (25, unacked(0)), (49, got(1)), (50, CANNOT_TELL), (390, got(1))], 400, Does(Action::AskAck)),
-        row("and says so", limits(), 0, &[(0, HalfClosed), (24, got(1)), (25, CANNOT_TELL), (390, got(1)), (400, CANNOT_TELL)], 400, Ends(TOTAL)),
+        row("but not before one last read", limits(), 0, &then(&[(25, CANNOT_TELL), (390, Readable), (400, CANNOT_TELL)]), 400, Does(Action::Receive)),
+        row("which only a drip or a flood has bytes for", limits(), 0, &then(&[(25, CANNOT_TELL), (390, Readable), (400, CANNOT_TELL), (400, got(1))]), 400, Ends(TOTAL)),
+        row("or nothing", limits(), 0, &then(&[(25, CANNOT_TELL), (390, Readable), (400, CANNOT_TELL), (400, ReceiveBlocked)]), 400, Ends(TOTAL)),
+        row("and a reader that came late does not overlook a FIN", limits(), 0, &then(&[(25, CANNOT_TELL), (390, Readable), (400, CANNOT_TELL), (400, ReceivedFin)]), 400, Does(Action::AskError)),
+        row("nor an RST", limits(), 0, &then(&[(25, CANNOT_TELL), (390, Readable), (400, CANNOT_TELL), (400, failed(Operation::Receive, ConnectionReset))]), 400, Ends(RESET)),
+        row("without anything to read the total ends it at once", limits(), 0, &then(&[(25, CANNOT_TELL), (400, CANNOT_TELL)]), 400, Ends(TOTAL)),
         row("idle never passes the total", limits(), 0, &[(0, HalfClosed), (24, got(1)), (25, CANNOT_TELL), (390, got(1)), (390, ReceiveBlocked)], 390, WaitsUntil(400)),
         row("without a total a drip may go on", Limits { drain_total: None, ..limits() }, 0, &[(0, HalfClosed), (25, CANNOT_TELL), (9_000, got(1)), (9_000, ReceiveBlocked)], 9_000, WaitsUntil(9_100)),
         row("the total counts from our FIN, not from the start", limits(), 10,

@@ -200,6 +200,9 @@ fn a_stop_in_the_past_lets_the_fin_out_and_ends() {
     driven.handle(0, Event::HalfClosed, "past");
     assert_eq!(driven.poll(0), Action::AskAck);
     driven.handle(0, ACKED, "past");
+    // What is there already takes no time.
+    assert_eq!(driven.poll(0), Action::Receive);
+    driven.handle(0, Event::ReceiveBlocked, "past");
     let (how, report) = driven.close(0, "past");
     assert_eq!((how, report.ending), (Action::Close, stopped(Phase::Drain)));
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use finwait::{Acknowledged, Action, Event, Operation, Phase, Receive};
 
 use crate::Walk;
-use crate::policies::DRAIN_BYTES;
+use crate::policies::{DRAIN_BYTES, DRAIN_TOTAL, FLUSH_TOTAL};
 
 #[derive(Debug, Clone, Copy, Hash)]
 pub(crate) struct Facts {
@@ -33,6 +33,8 @@ pub(crate) struct Facts {
     pub(crate) unread: Option<u64>,
     pub(crate) released: Option<(u64, bool)>,
     pub(crate) releases: u8,
+    /// In the drain, once its time was up.
+    pub(crate) late_reads: u8,
     /// The last questions are being asked.
     closing: bool,
 }
@@ -60,6 +62,7 @@ impl Facts {
             unread: None,
             released: None,
             releases: 0,
+            late_reads: 0,
             closing: false,
         }
     }
@@ -77,6 +80,16 @@ impl Facts {
         }
     }
 
+    /// By when the present phase ends whatever happens, as the observer reckons it: fixed points
+    /// in time, so that nothing can have made them grow.
+    pub(crate) fn cap(&self) -> u64 {
+        let total = match self.fin_at {
+            None => FLUSH_TOTAL,
+            Some(fin_at) => fin_at + DRAIN_TOTAL,
+        };
+        self.stop_at.map_or(total, |stop| stop.min(total))
+    }
+
     pub(crate) fn limit_reached(&self, walk: &Walk) -> bool {
         walk.receive == Receive::Discard && self.received >= DRAIN_BYTES
     }
@@ -91,6 +104,16 @@ impl Facts {
             )
         {
             self.half_close_asked += 1;
+        }
+        let read = matches!(
+            event,
+            Event::Received { .. }
+                | Event::ReceivedFin
+                | Event::ReceiveBlocked
+                | Event::Failed(Operation::Receive, _)
+        );
+        if read && phase == Phase::Drain && now >= self.cap() {
+            self.late_reads += 1;
         }
         match event {
             Event::Written { bytes } => {

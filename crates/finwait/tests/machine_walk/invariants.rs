@@ -3,7 +3,7 @@
 
 use finwait::{Action, Event, Phase, Receive};
 
-use crate::policies::{DRAIN_BYTES, DRAIN_TOTAL, FLUSH_TOTAL};
+use crate::policies::DRAIN_BYTES;
 use crate::{Node, Walk, reporting};
 
 type OfAState = fn(&Walk, &Node, Action) -> bool;
@@ -18,7 +18,7 @@ const OF_A_STATE: &[(&str, OfAState)] = named![
     state::s7_so_error_is_asked_only_after_a_zero_or_at_the_end,
     state::s12_nothing_waits_without_a_deadline_that_is_still_to_come,
     state::s13_no_wait_passes_the_total_or_the_stop,
-    state::s13_past_the_total_nothing_is_read_or_written,
+    state::s13_past_the_total_at_most_one_read_and_no_write,
     state::s14_no_read_once_the_limit_is_reached,
     state::l5_nothing_waits_on_a_connection_that_is_over,
     state::asking_twice_gives_the_same_answer,
@@ -120,29 +120,20 @@ mod state {
         }
     }
 
-    /// By when the present phase ends whatever happens, as the observer reckons it: fixed points
-    /// in time, so that nothing can have made them grow.
-    fn cap(node: &Node) -> u64 {
-        let total = match node.facts.fin_at {
-            None => FLUSH_TOTAL,
-            Some(fin_at) => fin_at + DRAIN_TOTAL,
-        };
-        node.facts.stop_at.map_or(total, |stop| stop.min(total))
-    }
-
     pub(super) fn s13_no_wait_passes_the_total_or_the_stop(
         walk: &Walk,
         node: &Node,
         action: Action,
     ) -> bool {
         match action {
-            Action::Wait { until: Some(until) } => until <= walk.at(cap(node)),
+            Action::Wait { until: Some(until) } => until <= walk.at(node.facts.cap()),
             _ => true,
         }
     }
 
-    /// But for what is left in the receive queue of a connection that is gone.
-    pub(super) fn s13_past_the_total_nothing_is_read_or_written(
+    /// But for one read, of what may have come in time, and for what is left in the receive queue of
+    /// a connection that is gone.
+    pub(super) fn s13_past_the_total_at_most_one_read_and_no_write(
         _: &Walk,
         node: &Node,
         action: Action,
@@ -152,7 +143,8 @@ mod state {
             action,
             Action::Write | Action::Receive | Action::Wait { .. }
         );
-        gone || !moves || node.now < cap(node)
+        let last_read = action == Action::Receive && node.facts.late_reads == 0;
+        gone || !moves || node.now < node.facts.cap() || last_read
     }
 
     pub(super) fn s14_no_read_once_the_limit_is_reached(
