@@ -44,6 +44,7 @@ static const char *error_name(int code)
         NAME(WSAEINPROGRESS);
         NAME(WSAEALREADY);
         NAME(WSAENOTSOCK);
+        NAME(WSAENOPROTOOPT);
         NAME(WSAEPROTONOSUPPORT);
         NAME(WSAESOCKTNOSUPPORT);
         NAME(WSAEOPNOTSUPP);

@@ -3,6 +3,8 @@
 
 pub(crate) mod parts;
 pub(crate) mod results;
+#[cfg(target_os = "linux")]
+pub(crate) mod wine;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
