@@ -9,7 +9,7 @@ mod winsock {
 
 use std::process::Stdio;
 
-use common::wine::{reference_server, sample, wine};
+use common::wine::{reference_server, sample, stopped, wine};
 use common::{Ran, Session, finwait};
 
 /// A line, more than one buffer of the samples, and nothing at all. Not more than the buffers of two
@@ -48,9 +48,7 @@ fn the_client_in_c_gets_every_byte_back_from_the_reference_server() {
     for text in &texts() {
         received(&wine.send(&addr, text).expect(0), text);
     }
-    server.signal("TERM");
-    let ran = server.finish().expect(0);
-    assert!(ran.stderr.contains("endings: graceful 3\n"), "{ran:?}");
+    stopped(server, 3);
 }
 
 #[test]

@@ -106,12 +106,17 @@ impl Wine {
         Session::start(self.command(program, args).stdin(Stdio::null())).finish()
     }
 
+    /// Runs it with these bytes as its stdin, to its end.
+    #[track_caller]
+    pub(crate) fn run_with(&self, program: &Path, args: &[&str], stdin: &[u8]) -> Ran {
+        Session::start(self.command(program, args).stdin(file_of(stdin))).finish()
+    }
+
     /// The C client with these bytes as its text.
     #[track_caller]
     pub(crate) fn send(&self, addr: &str, bytes: &[u8]) -> Ran {
         let (name, port) = addr.rsplit_once(':').expect("an address with a port");
-        let stdin = file_of(bytes);
-        Session::start(self.command(&self.client, &[name, port, "-"]).stdin(stdin)).finish()
+        self.run_with(&self.client, &[name, port, "-"], bytes)
     }
 
     /// The C server on a free port, and where it listens.
@@ -138,6 +143,26 @@ pub(crate) fn listening(command: &mut Command) -> (Session, String) {
 pub(crate) fn reference_server(behaviour: &str) -> (Session, String) {
     let args = ["serve", "127.0.0.1:0", "--behave", behaviour];
     listening(finwait(&args).stdin(Stdio::null()))
+}
+
+/// Stops `finwait serve`, whose connections have all ended in order.
+#[track_caller]
+pub(crate) fn stopped(server: Session, connections: u64) {
+    server.signal("TERM");
+    all_in_order(&server.finish().expect(0), connections);
+}
+
+/// What `finwait serve` has said at its end: so many connections, none with a bad ending.
+#[track_caller]
+pub(crate) fn all_in_order(ran: &Ran, connections: u64) {
+    let counted = format!("{connections} connections accepted, {connections} finished, ");
+    assert!(ran.stderr.contains(&counted), "{ran:?}");
+    // The second where the system does not tell what is acknowledged.
+    let endings = ["graceful", "peer FIN, acknowledgement of ours not seen"]
+        .map(|ending| format!("finwait: endings: {ending} {connections}"));
+    let said = ran.errors().into_iter();
+    let last = said.last().unwrap_or_default();
+    assert!(endings.iter().any(|wanted| last == wanted), "{ran:?}");
 }
 
 /// A stdin that can be as large as it wants.

@@ -1,0 +1,145 @@
+//! The command built for Windows, run under Wine: with this system's command, with the recipe in C, and
+//! with itself.
+//!
+//! Building it takes another toolchain, so these tests are ignored unless asked for: tools/windows.sh
+//! builds it and runs them, with FINWAIT_WINDOWS_EXE naming the program.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use common::results::adds_up;
+use common::wine::{Wine, all_in_order, listening, reference_server, sample, stopped, wine};
+use common::{REFUSES, Ran, Session, skipped};
+use serde_json::json;
+
+/// The command for Windows.
+struct Finwait {
+    wine: &'static Wine,
+    exe: PathBuf,
+}
+
+/// `None` if there is none, or no Wine, and that was said.
+#[track_caller]
+fn windows() -> Option<Finwait> {
+    let Some(exe) = std::env::var_os("FINWAIT_WINDOWS_EXE") else {
+        skipped("FINWAIT_WINDOWS_EXE");
+        return None;
+    };
+    let exe = PathBuf::from(exe);
+    assert!(exe.is_absolute() && exe.exists(), "{}", exe.display());
+    wine().map(|wine| Finwait { wine, exe })
+}
+
+impl Finwait {
+    #[track_caller]
+    fn run(&self, args: &[&str], stdin: &[u8]) -> Ran {
+        self.wine.run_with(&self.exe, args, stdin)
+    }
+
+    /// `finwait serve` for Windows, and where it listens.
+    #[track_caller]
+    fn serve(&self, behaviour: &str) -> (Session, String) {
+        let args = ["serve", "127.0.0.1:0", "--behave", behaviour];
+        let mut command = self.wine.command(&self.exe, &args);
+        listening(command.stdin(Stdio::null()))
+    }
+}
+
+/// A line, and more than one buffer holds.
+fn texts() -> [Vec<u8>; 2] {
+    [b"hello\n".to_vec(), sample(8 << 20)]
+}
+
+#[track_caller]
+fn echoed(ran: Ran, text: &[u8]) {
+    let ran = ran.expect(0);
+    let (got, sent) = (ran.stdout.len(), text.len());
+    assert!(ran.stdout == text, "{got} of {sent}: {}", ran.stderr);
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+#[ignore = "needs the command for Windows: tools/windows.sh"]
+fn send_gets_every_byte_back_from_this_systems_server() {
+    let Some(windows) = windows() else { return };
+    let (server, addr) = reference_server("echo");
+    for text in &texts() {
+        echoed(windows.run(&["send", &addr], text), text);
+    }
+    stopped(server, 2);
+}
+
+#[test]
+#[ignore = "needs the command for Windows: tools/windows.sh"]
+fn send_gets_every_byte_back_from_the_server_in_c() {
+    let Some(windows) = windows() else { return };
+    let (server, addr) = windows.wine.serve(&["--connections", "2"]);
+    for text in [b"hello\n".to_vec(), sample(100_000)] {
+        echoed(windows.run(&["send", &addr], &text), &text);
+    }
+    assert_eq!(server.finish().expect(0).stderr, "");
+}
+
+/// Ctrl-C, which Wine makes of SIGINT.
+#[test]
+#[ignore = "needs the command for Windows: tools/windows.sh"]
+fn serve_gives_every_byte_back_to_both_systems_and_stops_on_ctrl_c() {
+    let Some(windows) = windows() else { return };
+    let (server, addr) = windows.serve("echo");
+    for text in &texts() {
+        echoed(windows.run(&["send", &addr], text), text);
+        let mut session = Session::piped(&["send", &addr]);
+        session.send(text);
+        echoed(session.finish(), text);
+    }
+    let text = sample(100_000);
+    windows.wine.send(&addr, &text).expect(0);
+    server.signal("INT");
+    all_in_order(&server.finish().expect(0), 5);
+}
+
+#[test]
+#[ignore = "needs the command for Windows: tools/windows.sh"]
+fn a_storm_of_1000_against_this_systems_server_is_graceful_throughout() {
+    let Some(windows) = windows() else { return };
+    let (server, addr) = reference_server("echo");
+    let args = [
+        "load", &addr, "--storm", "-n", "1000", "-c", "1000", "--json",
+    ];
+    let json = windows.run(&args, b"").expect(0).json();
+    adds_up(&json);
+    assert_eq!(json["verdicts"], json!({ "graceful": 1_000 }), "{json:#}");
+    assert_eq!(json["endings"], json!({ "fin-clean": 1_000 }), "{json:#}");
+    assert_eq!(json["connections"]["most_open"], 1_000, "{json:#}");
+    assert_eq!(json["environment"]["os"], "windows", "{json:#}");
+    stopped(server, 1_000);
+}
+
+#[test]
+#[ignore = "needs the command for Windows: tools/windows.sh"]
+fn a_refused_connection_is_7() {
+    let Some(windows) = windows() else { return };
+    let ran = windows.run(&["send", REFUSES], b"anybody there?").expect(7);
+    ran.complains("WSAECONNREFUSED (10061)");
+}
+
+#[test]
+#[ignore = "needs the command for Windows: tools/windows.sh"]
+fn a_reset_and_an_unread_close_are_56() {
+    let Some(windows) = windows() else { return };
+    let long = sample(48 << 20);
+    for behaviour in ["rst", "unread-close=10"] {
+        let (server, addr) = reference_server(behaviour);
+        // While it still sends, Wine too tells it with the number.
+        let ran = windows.run(&["send", &addr], &long).expect(56);
+        ran.complains("WSAECONNRESET (10054)");
+        // While it receives, Wine keeps no error; that it was a reset shows all the same.
+        let ran = windows.run(&["send", &addr], b"hello\n").expect(56);
+        ran.complains("reset");
+        server.signal("TERM");
+        server.finish().expect(0);
+    }
+}
