@@ -10,15 +10,16 @@ use std::net::{SocketAddr, TcpListener};
 
 pub(crate) use plain::{connect_from, discard, send_before_fin};
 pub(crate) use settings::{
-    conntrack_use, fin_timeout, kernel_release, listen_backlog_cap, local_port_range,
-    local_reserved_ports, orphan_cap, tcp_timestamps, time_wait_cap, time_wait_count,
-    time_wait_length, time_wait_reuse,
+    conntrack_use, fin_timeout, listen_backlog_cap, local_port_range, local_reserved_ports,
+    orphan_cap, tcp_timestamps, time_wait_cap, time_wait_length, time_wait_reuse,
 };
 use socket2::Socket;
 
 use crate::errors::ErrorTable;
 pub(crate) use crate::portable::{arm_abort, half_close, listen, take_error};
-use crate::types::{CpuTime, FileLimit, FinAck, TcpInfo};
+use crate::types::{Backend, CpuTime, FileLimit, FinAck, TcpInfo};
+
+pub(crate) const BACKEND: Backend = Backend::Fallback;
 
 /// Which numbers this system has is not known; its errors are classified by their kind.
 pub(crate) const ERRORS: ErrorTable = ErrorTable {
@@ -37,6 +38,10 @@ pub(crate) fn unacknowledged(_: &Socket) -> io::Result<Option<u64>> {
 }
 
 pub(crate) fn unsent(_: &Socket) -> io::Result<Option<u64>> {
+    Ok(None)
+}
+
+pub(crate) fn in_flight(_: &Socket) -> io::Result<Option<u64>> {
     Ok(None)
 }
 
@@ -62,6 +67,14 @@ pub(crate) fn open_file_limit() -> io::Result<Option<FileLimit>> {
 
 pub(crate) fn raise_open_file_limit(_: u64) -> io::Result<Option<FileLimit>> {
     Ok(None)
+}
+
+pub(crate) fn time_wait_count() -> Option<u64> {
+    None
+}
+
+pub(crate) fn kernel_release() -> Option<String> {
+    None
 }
 
 pub(crate) fn process_cpu_time() -> Option<CpuTime> {

@@ -14,15 +14,19 @@
 //! | [`unread`] | yes | yes | yes | unknown |
 //! | [`unacknowledged`] | yes | not OpenBSD | unknown | unknown |
 //! | [`unsent`] | yes | unknown | unknown | unknown |
-//! | [`tcp_info`], [`fin_acked`] | yes | state; unknown once closed | unknown | unknown |
+//! | [`in_flight`] | yes | unknown | yes (Windows 10 1703) | unknown |
+//! | [`tcp_info`], [`fin_acked`] | yes | state; unknown once closed | state (Windows 10 1703); unknown once closed | unknown |
 //! | [`listen_shared`] | yes | yes | no such option | unknown |
 //! | [`open_file_limit`] | yes | yes | no such limit | unknown |
 //! | [`process_cpu_time`] | yes | yes | yes | unknown |
-//! | kernel settings, [`time_wait_count`], [`conntrack_use`] | yes | unknown | unknown | unknown |
+//! | [`kernel_release`] | yes | yes | yes | unknown |
+//! | [`time_wait_count`] | yes | unknown | yes | unknown |
+//! | kernel settings, [`conntrack_use`] | yes | unknown | unknown | unknown |
 //! | [`error_name`] | yes | yes | yes | unknown |
 //!
 //! "Elsewhere" is a file of its own that uses socket2 alone. Building with
-//! `RUSTFLAGS="--cfg finwait_force_fallback"` selects it on any system, to test it there.
+//! `RUSTFLAGS="--cfg finwait_force_fallback"` selects it on any system, to test it there. [`backend`]
+//! tells which one was built, and `docs/portability.md` which one was run.
 
 #![doc(test(attr(deny(warnings))))]
 
@@ -50,7 +54,7 @@ mod family;
     ),
     path = "bsd/mod.rs"
 )]
-#[cfg_attr(all(windows, not(finwait_force_fallback)), path = "windows.rs")]
+#[cfg_attr(all(windows, not(finwait_force_fallback)), path = "windows/mod.rs")]
 mod imp;
 mod portable;
 mod system;
@@ -61,15 +65,16 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 
 use socket2::SockRef;
 
+pub use errors::{classify_accept_error, classify_end, describe_error, error_meaning, error_name};
 pub use family::AsSocket;
 pub use system::{
-    SocketLibrary, conntrack_use, fin_timeout, kernel_release, listen_backlog_cap,
+    SocketLibrary, backend, conntrack_use, fin_timeout, kernel_release, listen_backlog_cap,
     local_port_range, local_reserved_ports, open_file_limit, orphan_cap, process_cpu_time,
     raise_open_file_limit, tcp_timestamps, time_wait_cap, time_wait_count, time_wait_length,
-    time_wait_reuse,
+    time_wait_reuse, wine_version,
 };
 pub use types::{
-    AcceptError, ConntrackUse, CpuTime, EndCause, FileLimit, FinAck, TcpInfo, TcpState,
+    AcceptError, Backend, ConntrackUse, CpuTime, EndCause, FileLimit, FinAck, TcpInfo, TcpState,
     TimeWaitReuse,
 };
 
@@ -85,13 +90,16 @@ pub use types::{
 /// still latched: the next read or [`take_error`] returns it. A socket that never was connected
 /// gives the same error.
 ///
+/// Windows may give the reason itself: WSAECONNRESET, or WSAECONNABORTED if the local system gave up.
+///
 /// # Portability
 ///
 /// Linux: `NotConnected` exactly when the state is CLOSED, so also on a second call after both
 /// FINs are acknowledged; a second call before that succeeds and does nothing. On a socket that
 /// is still connecting it succeeds and gives the attempt up, without a FIN. macOS and the BSDs:
-/// `NotConnected` also when the peer has already ended both directions. Wine (not Windows)
-/// accepts a second call where Windows and Linux refuse it.
+/// `NotConnected` also when the peer has already ended both directions. Windows sends the FIN
+/// when all data before it has been acknowledged, not merely sent. Wine (not Windows)
+/// accepts a second call where Linux refuses it.
 pub fn half_close<S: AsSocket>(socket: &S) -> io::Result<()> {
     imp::half_close(&SockRef::from(socket))
 }
@@ -109,8 +117,8 @@ pub fn half_close<S: AsSocket>(socket: &S) -> io::Result<()> {
 ///
 /// # Portability
 ///
-/// macOS refuses with EINVAL once both directions are shut down: arm before the drain ends, or
-/// close plainly.
+/// macOS refuses with EINVAL once both directions are shut down, be it by the peer's FIN: arm
+/// before the drain ends, or close plainly.
 pub fn arm_abort<S: AsSocket>(socket: &S) -> io::Result<()> {
     imp::arm_abort(&SockRef::from(socket))
 }
@@ -152,8 +160,9 @@ pub fn discard<S: AsSocket>(socket: &S, max: usize, scratch: &mut [u8]) -> io::R
 ///
 /// # Portability
 ///
-/// Linux: the late RST is ECONNRESET if we had half-closed, EPIPE if not. Under Wine a reset
-/// leaves no error behind.
+/// Linux: the late RST is ECONNRESET if we had half-closed, EPIPE if not. What Windows keeps of a
+/// reset has not been measured; under Wine it leaves no error behind, and a program sees it only
+/// as mio's `is_write_closed`.
 pub fn take_error<S: AsSocket>(socket: &S) -> io::Result<Option<io::Error>> {
     imp::take_error(&SockRef::from(socket))
 }
@@ -170,8 +179,8 @@ pub fn take_error<S: AsSocket>(socket: &S) -> io::Result<Option<io::Error>> {
 ///
 /// # Portability
 ///
-/// `None` on OpenBSD, Windows and in the fallback, and for sockets that are not TCP (AF_UNIX
-/// answers SIOCOUTQ with the memory its messages occupy) or are MPTCP.
+/// `None` on OpenBSD, Windows and in the fallback; on Linux also for sockets that are not TCP
+/// (AF_UNIX answers SIOCOUTQ with the memory its messages occupy) or are MPTCP.
 pub fn unacknowledged<S: AsSocket>(socket: &S) -> io::Result<Option<u64>> {
     imp::unacknowledged(&SockRef::from(socket))
 }
@@ -211,6 +220,24 @@ pub fn unsent<S: AsSocket>(socket: &S) -> io::Result<Option<u64>> {
     imp::unsent(&SockRef::from(socket))
 }
 
+/// Bytes sent at least once that the peer's TCP has not acknowledged: the part of
+/// [`unacknowledged`] that is on its way. 0 proves nothing: all of the rest may wait for the peer's window.
+///
+/// Linux: SIOCOUTQ less SIOCOUTQNSD, two requests a moment apart; a FIN that has been sent counts as
+/// one. Windows: `BytesInFlight` of SIO_TCP_INFO; whether that counts a FIN is not documented.
+///
+/// # Errors
+///
+/// Those of [`tcp_info`]; on Linux [`InvalidInput`](io::ErrorKind::InvalidInput) (EINVAL) on a
+/// listening socket.
+///
+/// # Portability
+///
+/// `None` elsewhere, on Windows before Windows 10 1703 and under Wine, and for sockets that are not TCP.
+pub fn in_flight<S: AsSocket>(socket: &S) -> io::Result<Option<u64>> {
+    imp::in_flight(&SockRef::from(socket))
+}
+
 /// Bytes received that the application has not read. If a socket is closed with any, an RST goes
 /// out instead of a FIN.
 ///
@@ -231,16 +258,19 @@ pub fn unread<S: AsSocket>(socket: &S) -> io::Result<Option<u64>> {
 /// The kernel's view of a TCP connection.
 ///
 /// Linux, FreeBSD, NetBSD, OpenBSD: `getsockopt(TCP_INFO)`; macOS:
-/// `getsockopt(TCP_CONNECTION_INFO)`. Only fields that the kernel's answer covers are filled.
+/// `getsockopt(TCP_CONNECTION_INFO)`; Windows: `WSAIoctl(SIO_TCP_INFO)`, version 0. Only fields that
+/// the kernel's answer covers are filled.
 ///
 /// # Errors
 ///
-/// Those of `getsockopt`, except for the one by which it says that the socket is not TCP.
+/// Those of the call, except for those by which it says that it cannot tell of this socket.
 ///
 /// # Portability
 ///
-/// `None` on Windows and in the fallback, and for sockets that are not TCP. Of an MPTCP socket
-/// Linux reports the first subflow.
+/// `None` in the fallback, on Windows before Windows 10 1703 and Server 2016 and under Wine, and for
+/// sockets that are not TCP. Of an MPTCP socket Linux reports the first subflow. macOS and the BSDs
+/// refuse (ECONNRESET) once the connection is over, which is reported as [`TcpState::Closed`]. What
+/// Windows answers then has not been measured.
 pub fn tcp_info<S: AsSocket>(socket: &S) -> io::Result<Option<TcpInfo>> {
     imp::tcp_info(&SockRef::from(socket))
 }
@@ -271,8 +301,8 @@ pub fn tcp_info<S: AsSocket>(socket: &S) -> io::Result<Option<TcpInfo>> {
 /// The queue keeps its count after [`take_error`]. An RST that acknowledges the FIN is not
 /// believed: the kernel drops the connection before it looks at that field.
 ///
-/// macOS and the BSDs: the same states, but `Unknown` in CLOSED. Windows and the fallback:
-/// `Unknown`. So is any socket that is not TCP.
+/// macOS, the BSDs and Windows: the same states, but `Unknown` in CLOSED, and where [`tcp_info`] is
+/// `None`: in the fallback, under Wine, for any socket that is not TCP.
 pub fn fin_acked<S: AsSocket>(socket: &S) -> io::Result<FinAck> {
     imp::fin_acked(&SockRef::from(socket))
 }
@@ -346,7 +376,8 @@ pub fn send_before_fin<S: AsSocket>(socket: &S, bytes: &[u8]) -> io::Result<Opti
 /// # Portability
 ///
 /// SO_REUSEADDR is set on Unix, where it lets a restarted server bind in spite of TIME-WAIT, and
-/// never on Windows, where it would let two servers share the port.
+/// never on Windows, where it would let two servers share the port. Nor is SO_EXCLUSIVEADDRUSE set
+/// there: with it a restarted server would have to wait until the old one's connections are over.
 pub fn listen(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     imp::listen(addr, backlog)
 }
@@ -365,70 +396,4 @@ pub fn listen(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 /// `None`, and no listener, on Windows, which has no such option, and in the fallback.
 pub fn listen_shared(addr: SocketAddr, backlog: i32) -> io::Result<Option<TcpListener>> {
     imp::listen_shared(addr, backlog)
-}
-
-/// The symbolic name of this system's error number: `ECONNRESET`, `WSAECONNRESET`.
-///
-/// No system call: a table of the errors that calls on sockets can fail with.
-///
-/// # Portability
-///
-/// Numbers differ by system, names between Unix and Windows. `None` in the fallback.
-pub fn error_name(raw: i32) -> Option<&'static str> {
-    imp::ERRORS.find(raw).map(|entry| entry.name)
-}
-
-/// What this system's error number means, in a few plain words.
-///
-/// # Portability
-///
-/// As [`error_name`].
-pub fn error_meaning(raw: i32) -> Option<&'static str> {
-    imp::ERRORS.find(raw).map(|entry| entry.meaning)
-}
-
-/// An error in one line: its name, number and meaning, or its own text where there are none.
-///
-/// ```
-/// # if finwait_platform::error_name(104) == Some("ECONNRESET") {
-/// let error = std::io::Error::from_raw_os_error(104); // on Linux
-/// assert_eq!(
-///     finwait_platform::describe_error(&error),
-///     "ECONNRESET (104): connection reset by the peer"
-/// );
-/// # }
-/// ```
-pub fn describe_error(error: &io::Error) -> String {
-    imp::ERRORS.describe(error)
-}
-
-/// What to do after `accept` has failed with `error`.
-///
-/// | | Unix | Windows |
-/// |---|---|---|
-/// | [`NextConnection`](AcceptError::NextConnection) | ECONNABORTED, EINTR; on Linux also ECONNRESET, EPROTO, ENOPROTOOPT, ETIMEDOUT, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET: pending errors of the new connection, accept(2) | WSAECONNRESET, WSAECONNABORTED, WSAEINTR |
-/// | [`OutOfResources`](AcceptError::OutOfResources) | EMFILE, ENFILE, ENOBUFS, ENOMEM | WSAEMFILE, WSAENOBUFS |
-/// | [`Fatal`](AcceptError::Fatal) | the rest, as EBADF, EINVAL, EPERM | the rest |
-///
-/// [`WouldBlock`](io::ErrorKind::WouldBlock) is not a failure and should not get here; it is
-/// answered with `OutOfResources`, since waiting is right. So is an error that the table does
-/// not know, as all are in the fallback that have no [`io::ErrorKind`] of their own.
-pub fn classify_accept_error(error: &io::Error) -> AcceptError {
-    imp::ERRORS.accept_error(error)
-}
-
-/// Who ended a connection on which a read, a write or [`take_error`] has given `error`.
-///
-/// | | Unix | Windows |
-/// |---|---|---|
-/// | [`Reset`](EndCause::Reset) | ECONNRESET, EPIPE | WSAECONNRESET |
-/// | [`Lost`](EndCause::Lost) | ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, ENETRESET, ECONNABORTED; on Linux also ENONET, EPROTO, ENOPROTOOPT, all from ICMP | WSAECONNABORTED, WSAENETRESET (a keep-alive failed), WSAETIMEDOUT, WSAEHOSTUNREACH, WSAENETUNREACH, WSAEHOSTDOWN, WSAENETDOWN |
-/// | [`Other`](EndCause::Other) | the rest | the rest |
-///
-/// EPIPE is the peer's doing only if we have not half-closed: it is what Linux makes of an RST in
-/// CLOSE-WAIT. A write after our own half-close gives EPIPE as well, which is the caller's mistake.
-/// ENOTCONN is `Other`: it says that the connection is gone, not why. ECONNREFUSED is `Other`:
-/// there was no connection. Errors without a number are judged by their [`io::ErrorKind`].
-pub fn classify_end(error: &io::Error) -> EndCause {
-    imp::ERRORS.end_cause(error)
 }

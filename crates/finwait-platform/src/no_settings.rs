@@ -25,10 +25,6 @@ pub(crate) fn time_wait_cap() -> Option<u64> {
     None
 }
 
-pub(crate) fn time_wait_count() -> Option<u64> {
-    None
-}
-
 pub(crate) fn time_wait_length() -> Option<Duration> {
     None
 }
@@ -46,9 +42,5 @@ pub(crate) fn conntrack_use() -> Option<ConntrackUse> {
 }
 
 pub(crate) fn listen_backlog_cap() -> Option<u64> {
-    None
-}
-
-pub(crate) fn kernel_release() -> Option<String> {
     None
 }

@@ -4,8 +4,28 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::imp;
-use crate::types::{ConntrackUse, CpuTime, FileLimit, TimeWaitReuse};
+use crate::types::{Backend, ConntrackUse, CpuTime, FileLimit, TimeWaitReuse};
+use crate::{family, imp};
+
+/// Which module of this crate was built for this system.
+///
+/// No system call.
+pub const fn backend() -> Backend {
+    imp::BACKEND
+}
+
+/// The version of Wine, such as `8.0`, if this program for Windows runs under it.
+///
+/// `wine_get_version`, which Wine's ntdll has and that of Windows has not. Wine hides what this
+/// crate is about: after a reset a read says EOF and [`take_error`](crate::take_error) nothing, and
+/// there is no SIO_TCP_INFO. So a test that finds no reset there has found nothing.
+///
+/// # Portability
+///
+/// `None` on Windows and on any other system.
+pub fn wine_version() -> Option<String> {
+    family::wine_version()
+}
 
 /// The process's limit on open files.
 ///
@@ -45,7 +65,9 @@ pub fn raise_open_file_limit(want: u64) -> io::Result<Option<FileLimit>> {
 ///
 /// # Portability
 ///
-/// `None` everywhere else.
+/// `None` everywhere else. Windows has such a range (49152 to 65535 unless changed), but only
+/// `netsh` and WMI tell it: no call of Winsock or IP Helper does, and the registry's `MaxUserPort` is
+/// from before Windows Vista.
 pub fn local_port_range() -> Option<RangeInclusive<u16>> {
     imp::local_port_range()
 }
@@ -98,11 +120,12 @@ pub fn time_wait_cap() -> Option<u64> {
 ///
 /// Linux: `tw` of `TCP` in `/proc/net/sockstat`. It counts what [`time_wait_cap`] bounds: IPv4 and
 /// IPv6, all programs of the process's network namespace, and also what waits in FIN-WAIT-2 after
-/// its socket was closed.
+/// its socket was closed. Windows: the rows of `GetTcpTable` and `GetTcp6Table` in that state, of the
+/// whole machine; a call that copies both tables.
 ///
 /// # Portability
 ///
-/// `None` everywhere else.
+/// `None` everywhere else, and if Windows refuses a table.
 pub fn time_wait_count() -> Option<u64> {
     imp::time_wait_count()
 }
@@ -114,7 +137,8 @@ pub fn time_wait_count() -> Option<u64> {
 ///
 /// # Portability
 ///
-/// `None` everywhere else, where it is a setting.
+/// `None` everywhere else, where it is a setting. On Windows that is `TcpTimedWaitDelay` in the registry,
+/// which takes effect at the next start of the system, so that reading it would not tell what is in force.
 pub fn time_wait_length() -> Option<Duration> {
     imp::time_wait_length()
 }
@@ -182,21 +206,29 @@ pub fn process_cpu_time() -> Option<CpuTime> {
 
 /// The release of the running kernel, such as `6.1.0-18-amd64`.
 ///
-/// Linux: `/proc/sys/kernel/osrelease`.
+/// Linux: `/proc/sys/kernel/osrelease`. macOS and the BSDs: `uname`. Windows: `RtlGetVersion`, such as `10.0.19045`; under Wine the
+/// version that it is set up to be.
 ///
 /// # Portability
 ///
-/// `None` everywhere else.
+/// `None` in the fallback.
 pub fn kernel_release() -> Option<String> {
     imp::kernel_release()
 }
 
 /// A hold on the system's socket library: it stays loaded while the value lives.
 ///
-/// Windows: `WSAStartup` (version 2.2) and, on drop, `WSACleanup`. The library counts its users,
-/// the standard library among them; the last one out closes it. A socket still open then is
-/// reset, and what a closed one has not yet sent may be lost. So end every teardown first, and
-/// drop this last. Elsewhere there is no such library and nothing happens.
+/// Windows: `WSAStartup` (version 2.2) and, on drop, `WSACleanup`. The library counts its users, and
+/// the last one out closes it for the whole process: a socket still open then is reset and its handle
+/// is no longer one, a call that waits is cancelled, and what a closed socket has not yet sent may be
+/// lost, as it may when the process exits. So end every teardown first, and drop this last.
+///
+/// The standard library is a user too, from its first socket on, and socket2 and mio start the
+/// library through it. It never leaves before the process does, so that in a program which has made
+/// one of its sockets no drop of this value closes anything. A hold is for those who make sockets by
+/// raw calls, and for programs that follow the Winsock recipe to the letter.
+///
+/// Elsewhere there is no such library and nothing happens, as in the fallback.
 #[derive(Debug)]
 #[must_use = "the library is released again when this is dropped"]
 pub struct SocketLibrary {
@@ -208,7 +240,8 @@ impl SocketLibrary {
     ///
     /// # Errors
     ///
-    /// On Windows those of `WSAStartup`, for instance WSASYSNOTREADY.
+    /// On Windows those of `WSAStartup`: WSASYSNOTREADY, WSAVERNOTSUPPORTED (also if the library is older
+    /// than 2.2), WSAEINPROGRESS, WSAEPROCLIM, WSAEFAULT.
     pub fn start() -> io::Result<Self> {
         imp::SocketLibrary::start().map(|held| Self { _held: held })
     }

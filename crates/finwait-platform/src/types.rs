@@ -52,6 +52,21 @@ impl fmt::Display for TcpState {
     }
 }
 
+/// Which of this crate's modules was compiled: what decides what can be told; see
+/// [`backend`](crate::backend).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backend {
+    /// Linux and Android.
+    Linux,
+    /// macOS, FreeBSD, NetBSD and OpenBSD.
+    Bsd,
+    /// Windows, and Wine: see [`wine_version`](crate::wine_version).
+    Windows,
+    /// Anything else: socket2 alone.
+    Fallback,
+}
+
 /// What the kernel tells about a TCP connection; see [`tcp_info`](crate::tcp_info).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -63,7 +78,8 @@ pub struct TcpInfo {
     ///
     /// It counts what has a sequence number: each byte of payload, our SYN if we were the one who
     /// connected (an accepted socket starts at 0), and our FIN once it is acknowledged. `None`
-    /// where the kernel does not count; filled on Linux since 4.1.
+    /// where the kernel does not count; filled on Linux since 4.1. Not on Windows: whether its
+    /// `BytesOut` counts bytes again that are sent again is not documented.
     pub acked_bytes: Option<u64>,
     /// The smoothed round-trip time. `None` where unknown or not yet measured.
     pub rtt: Option<Duration>,

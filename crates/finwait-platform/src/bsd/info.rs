@@ -6,47 +6,35 @@ use std::io;
 use socket2::Socket;
 
 use super::{own, unix};
-use crate::types::{FinAck, TcpInfo, TcpState};
+use crate::types::{TcpInfo, TcpState};
 
 pub(crate) fn tcp_info(socket: &Socket) -> io::Result<Option<TcpInfo>> {
     // All of the struct, for not every kernel copies a part of one.
     let mut raw = [0; own::TCP_INFO_SIZE];
     match unix::option_bytes(socket, libc::IPPROTO_TCP, own::TCP_INFO, &mut raw) {
-        Ok(0) => Ok(None),
-        Ok(_) => Ok(state(raw[0]).map(|state| TcpInfo {
-            state,
-            acked_bytes: None,
-            rtt: None,
-        })),
-        // The answers of sockets that are not TCP.
-        Err(e) if matches!(e.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOPROTOOPT)) => {
-            Ok(None)
-        }
-        Err(e) => Err(e),
+        Ok(len) => Ok(parse(&raw[..len])),
+        Err(e) => match e.raw_os_error() {
+            // The connection's control block is gone, and so is its state.
+            Some(libc::ECONNRESET) => Ok(Some(TcpInfo {
+                state: TcpState::Closed,
+                acked_bytes: None,
+                rtt: None,
+            })),
+            // The answers of sockets that are not TCP; EINVAL also of some that are over.
+            Some(libc::EOPNOTSUPP | libc::ENOPROTOOPT | libc::EINVAL) => Ok(None),
+            _ => Err(e),
+        },
     }
 }
 
-pub(crate) fn fin_acked(socket: &Socket) -> io::Result<FinAck> {
-    let info = match tcp_info(socket) {
-        Ok(info) => info,
-        // What a connection that is over answers: its control block is gone.
-        Err(e) if matches!(e.raw_os_error(), Some(libc::ECONNRESET | libc::EINVAL)) => None,
-        Err(e) => return Err(e),
-    };
-    Ok(match info.map(|info| info.state) {
-        Some(TcpState::FinWait2 | TcpState::TimeWait) => FinAck::Yes,
-        Some(
-            TcpState::FinWait1
-            | TcpState::Closing
-            | TcpState::LastAck
-            | TcpState::Established
-            | TcpState::CloseWait
-            | TcpState::SynSent
-            | TcpState::SynReceived
-            | TcpState::Listen,
-        ) => FinAck::No,
-        // Whether a send queue outlives a reset here has not been measured.
-        Some(TcpState::Closed) | None => FinAck::Unknown,
+fn parse(raw: &[u8]) -> Option<TcpInfo> {
+    let rtt = raw.get(own::RTT_AT..).and_then(|rest| rest.first_chunk());
+    let rtt = rtt.map_or(0, |bytes| u32::from_ne_bytes(*bytes));
+    Some(TcpInfo {
+        state: state(*raw.first()?)?,
+        acked_bytes: None,
+        // Zero stands for "not measured", and on macOS for less than a millisecond.
+        rtt: (rtt > 0).then(|| own::RTT_UNIT * rtt),
     })
 }
 

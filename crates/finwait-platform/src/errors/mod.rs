@@ -8,7 +8,74 @@ pub(crate) mod windows;
 
 use std::io::{self, ErrorKind};
 
+use crate::imp::ERRORS;
 use crate::types::{AcceptError, EndCause};
+
+/// The symbolic name of this system's error number: `ECONNRESET`, `WSAECONNRESET`.
+///
+/// No system call: a table of the errors that calls on sockets can fail with.
+///
+/// # Portability
+///
+/// Numbers differ by system, names between Unix and Windows. `None` in the fallback.
+pub fn error_name(raw: i32) -> Option<&'static str> {
+    ERRORS.find(raw).map(|entry| entry.name)
+}
+
+/// What this system's error number means, in a few plain words.
+///
+/// # Portability
+///
+/// As [`error_name`].
+pub fn error_meaning(raw: i32) -> Option<&'static str> {
+    ERRORS.find(raw).map(|entry| entry.meaning)
+}
+
+/// An error in one line: its name, number and meaning, or its own text where there are none.
+///
+/// ```
+/// # if finwait_platform::error_name(104) == Some("ECONNRESET") {
+/// let error = std::io::Error::from_raw_os_error(104); // on Linux
+/// assert_eq!(
+///     finwait_platform::describe_error(&error),
+///     "ECONNRESET (104): connection reset by the peer"
+/// );
+/// # }
+/// ```
+pub fn describe_error(error: &io::Error) -> String {
+    ERRORS.describe(error)
+}
+
+/// What to do after `accept` has failed with `error`.
+///
+/// | | Unix | Windows |
+/// |---|---|---|
+/// | [`NextConnection`](AcceptError::NextConnection) | ECONNABORTED, EINTR; on Linux also ECONNRESET, EPROTO, ENOPROTOOPT, ETIMEDOUT, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET: pending errors of the new connection, accept(2) | WSAECONNRESET, WSAECONNABORTED, WSAEINTR |
+/// | [`OutOfResources`](AcceptError::OutOfResources) | EMFILE, ENFILE, ENOBUFS, ENOMEM | WSAEMFILE, WSAENOBUFS |
+/// | [`Fatal`](AcceptError::Fatal) | the rest, as EBADF, EINVAL, EPERM | the rest |
+///
+/// [`WouldBlock`](io::ErrorKind::WouldBlock) is not a failure and should not get here; it is
+/// answered with `OutOfResources`, since waiting is right. So is an error that the table does
+/// not know, as all are in the fallback that have no [`io::ErrorKind`] of their own.
+pub fn classify_accept_error(error: &io::Error) -> AcceptError {
+    ERRORS.accept_error(error)
+}
+
+/// Who ended a connection on which a read, a write or [`take_error`] has given `error`.
+///
+/// | | Unix | Windows |
+/// |---|---|---|
+/// | [`Reset`](EndCause::Reset) | ECONNRESET, EPIPE | WSAECONNRESET |
+/// | [`Lost`](EndCause::Lost) | ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, ENETRESET, ECONNABORTED; on Linux also ENONET, EPROTO, ENOPROTOOPT, all from ICMP | WSAECONNABORTED, WSAENETRESET (a keep-alive failed), WSAETIMEDOUT, WSAEHOSTUNREACH, WSAENETUNREACH, WSAEHOSTDOWN, WSAENETDOWN |
+/// | [`Other`](EndCause::Other) | the rest | the rest |
+///
+/// EPIPE is the peer's doing only if we have not half-closed: it is what Linux makes of an RST in
+/// CLOSE-WAIT. A write after our own half-close gives EPIPE as well, which is the caller's mistake.
+/// ENOTCONN is `Other`: it says that the connection is gone, not why. ECONNREFUSED is `Other`:
+/// there was no connection. Errors without a number are judged by their [`io::ErrorKind`].
+pub fn classify_end(error: &io::Error) -> EndCause {
+    ERRORS.end_cause(error)
+}
 
 /// One error that a call on a socket can fail with.
 #[derive(Debug)]
@@ -132,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_table_of_this_system_is_consistent() {
-        assert_consistent(&crate::imp::ERRORS);
+        assert_consistent(&ERRORS);
     }
 
     #[test]
@@ -177,7 +244,7 @@ mod tests {
 
     #[test]
     fn an_error_without_a_number_is_classified_by_its_kind() {
-        let table = &crate::imp::ERRORS;
+        let table = &ERRORS;
         let reset = io::Error::new(ErrorKind::ConnectionReset, "made up");
         assert_eq!(table.describe(&reset), "made up");
         assert_eq!(table.end_cause(&reset), EndCause::Reset);

@@ -10,7 +10,7 @@ mod unix;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-pub(crate) use queue::{fin_acked, tcp_info, unacknowledged, unread, unsent};
+pub(crate) use queue::{fin_acked, in_flight, tcp_info, unacknowledged, unread, unsent};
 pub(crate) use socket::{connect_from, discard, send_before_fin};
 pub(crate) use sysctl::{
     conntrack_use, fin_timeout, kernel_release, listen_backlog_cap, local_port_range,
@@ -21,7 +21,9 @@ pub(crate) use unix::{SocketLibrary, process_cpu_time};
 
 use crate::errors::ErrorTable;
 pub(crate) use crate::portable::{arm_abort, half_close, listen, take_error};
-use crate::types::FileLimit;
+use crate::types::{Backend, FileLimit};
+
+pub(crate) const BACKEND: Backend = Backend::Linux;
 
 pub(crate) const ERRORS: ErrorTable = errors::TABLE;
 

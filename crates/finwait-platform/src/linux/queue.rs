@@ -29,6 +29,18 @@ pub(crate) fn unsent(socket: &Socket) -> io::Result<Option<u64>> {
     send_queue(socket, SIOCOUTQNSD).map(Some)
 }
 
+/// `snd_nxt - snd_una`, from two requests. In this order an acknowledgement that comes between them
+/// can only make the answer larger than it now is.
+pub(crate) fn in_flight(socket: &Socket) -> io::Result<Option<u64>> {
+    if !is_tcp(socket)? {
+        return Ok(None);
+    }
+    let queued = send_queue(socket, SIOCOUTQ)?;
+    Ok(Some(
+        queued.saturating_sub(send_queue(socket, SIOCOUTQNSD)?),
+    ))
+}
+
 pub(crate) fn unread(socket: &Socket) -> io::Result<Option<u64>> {
     unix::unread(socket).map(Some)
 }

@@ -38,7 +38,7 @@ fn what_no_table_knows_keeps_its_own_text() {
     assert_eq!(describe_error(&own), "made by a program");
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 #[test]
 fn linux_numbers_have_linux_names() {
     if !LINUX {

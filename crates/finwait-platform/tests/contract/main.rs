@@ -4,11 +4,12 @@
 mod closing;
 mod connecting;
 mod errors;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 mod filtered;
 mod fin;
 mod queues;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 mod reserved;
 mod support;
 mod system;
+mod wine;

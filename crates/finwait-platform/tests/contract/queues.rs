@@ -4,12 +4,13 @@ use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, UdpSocket};
 
 use finwait_platform::{
-    FinAck, TcpState, fin_acked, half_close, take_error, tcp_info, unacknowledged, unread, unsent,
+    FinAck, TcpState, fin_acked, half_close, in_flight, take_error, tcp_info, unacknowledged,
+    unread, unsent,
 };
 
 use crate::support::{
-    LINUX, TELLS_UNACKNOWLEDGED, TELLS_UNREAD, fill, pair, read_to_eof, told, until, wait_reset,
-    wait_state,
+    LINUX, TELLS_UNACKNOWLEDGED, TELLS_UNREAD, WINDOWS, fill, pair, read_to_eof, tells_state, told,
+    until, wait_reset, wait_state,
 };
 
 #[test]
@@ -60,6 +61,37 @@ fn a_peer_that_does_not_read_leaves_bytes_unacknowledged_and_the_fin_is_one_more
 }
 
 #[test]
+fn what_is_in_flight_is_the_unacknowledged_part_that_was_sent() {
+    let (mut ours, mut theirs) = pair();
+    let tells = LINUX || (WINDOWS && tells_state());
+    if told("in_flight", tells, in_flight(&ours).unwrap()).is_none() {
+        return;
+    }
+    ours.write_all(&[7; 100]).unwrap();
+    until("the acknowledgement", || {
+        (in_flight(&ours).unwrap() == Some(0)).then_some(())
+    });
+
+    let written = fill(&ours);
+    if LINUX {
+        until("three numbers that fit", || {
+            let [queued, waiting] =
+                [unacknowledged(&ours), unsent(&ours)].map(|told| told.unwrap().unwrap());
+            (in_flight(&ours).unwrap() == Some(queued - waiting)).then_some(())
+        });
+    }
+    assert!(
+        in_flight(&ours).unwrap().unwrap() < written,
+        "a full window"
+    );
+    half_close(&ours).unwrap();
+    assert_eq!(read_to_eof(&mut theirs).len() as u64, written + 100);
+    until("all acknowledged", || {
+        (in_flight(&ours).unwrap() == Some(0)).then_some(())
+    });
+}
+
+#[test]
 fn what_a_reset_lost_is_still_counted() {
     let (ours, theirs) = pair();
     fill(&ours);
@@ -98,6 +130,7 @@ fn of_a_unix_stream_only_the_unread_bytes_are_known() {
 fn a_datagram_socket_has_no_fin_and_no_connection() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     assert_eq!(unsent(&socket).unwrap(), None);
+    assert_eq!(in_flight(&socket).unwrap(), None);
     assert_eq!(tcp_info(&socket).unwrap(), None);
     assert_eq!(fin_acked(&socket).unwrap(), FinAck::Unknown);
     if LINUX {
@@ -112,6 +145,7 @@ fn a_listener_has_no_queues_to_ask_about() {
         for result in [
             unacknowledged(&listener),
             unsent(&listener),
+            in_flight(&listener),
             unread(&listener),
         ] {
             assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidInput);

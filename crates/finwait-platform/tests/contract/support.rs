@@ -4,21 +4,21 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use finwait_platform::{AsSocket, TcpState, half_close, tcp_info};
+use finwait_platform::{AsSocket, Backend, TcpState, backend, half_close, tcp_info};
 
-const FORCED: bool = cfg!(finwait_force_fallback);
-pub(crate) const LINUX: bool = cfg!(any(target_os = "linux", target_os = "android")) && !FORCED;
-pub(crate) const BSD: bool = cfg!(any(
-    target_os = "macos",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)) && !FORCED;
-pub(crate) const WINDOWS: bool = cfg!(windows) && !FORCED;
+use crate::wine::{self, Hidden};
+
+pub(crate) const LINUX: bool = matches!(backend(), Backend::Linux);
+pub(crate) const BSD: bool = matches!(backend(), Backend::Bsd);
+pub(crate) const WINDOWS: bool = matches!(backend(), Backend::Windows);
 
 pub(crate) const TELLS_UNREAD: bool = LINUX || BSD || WINDOWS;
 pub(crate) const TELLS_UNACKNOWLEDGED: bool = LINUX || (BSD && !cfg!(target_os = "openbsd"));
-pub(crate) const TELLS_STATE: bool = LINUX || BSD;
+
+/// On Windows from Windows 10 1703 on.
+pub(crate) fn tells_state() -> bool {
+    LINUX || BSD || (WINDOWS && !wine::hides(Hidden::State))
+}
 
 /// Long enough for a machine under load; reached only by a test that fails.
 const BOUND: Duration = Duration::from_secs(30);
@@ -109,41 +109,5 @@ pub(crate) fn fill(mut stream: &TcpStream) -> u64 {
             Err(e) if e.kind() == ErrorKind::WouldBlock => return written,
             Err(e) => panic!("write: {e}"),
         }
-    }
-}
-
-/// Wine does not report a reset; real Windows does.
-pub(crate) fn hides_resets() -> bool {
-    let hides = wine::is_running();
-    if hides {
-        println!("not asserted: Wine does not report resets");
-    }
-    hides
-}
-
-#[cfg(not(windows))]
-mod wine {
-    pub(super) fn is_running() -> bool {
-        false
-    }
-}
-
-#[cfg(windows)]
-mod wine {
-    use std::ffi::{CStr, c_char, c_void};
-
-    #[link(name = "kernel32")]
-    unsafe extern "system" {
-        fn GetModuleHandleA(name: *const c_char) -> *mut c_void;
-        fn GetProcAddress(module: *mut c_void, name: *const c_char) -> *const c_void;
-    }
-
-    pub(super) fn is_running() -> bool {
-        let (module, function): (&CStr, &CStr) = (c"ntdll.dll", c"wine_get_version");
-        // SAFETY: the name is a C string, and ntdll is in every process.
-        let ntdll = unsafe { GetModuleHandleA(module.as_ptr()) };
-        // SAFETY: a null module is allowed, the name is a C string, and the result is not called.
-        let version = unsafe { GetProcAddress(ntdll, function.as_ptr()) };
-        !version.is_null()
     }
 }
