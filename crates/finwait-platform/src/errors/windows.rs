@@ -1,5 +1,6 @@
 //! The errors of Windows Sockets: numbers instead of windows-sys' constants, so that every
-//! system can test the table.
+//! system can test the table. Those below 10000 are Windows' own errors under a second name
+//! ("Windows Sockets Error Codes" in Microsoft's documentation).
 
 use super::{Entry, ErrorTable};
 
@@ -8,6 +9,20 @@ const fn entry(raw: i32, name: &'static str, meaning: &'static str) -> Entry {
 }
 
 const ENTRIES: &[Entry] = &[
+    entry(6, "WSA_INVALID_HANDLE", "not an open handle"),
+    entry(8, "WSA_NOT_ENOUGH_MEMORY", "out of memory"),
+    entry(87, "WSA_INVALID_PARAMETER", "an argument is not valid"),
+    entry(
+        995,
+        "WSA_OPERATION_ABORTED",
+        "the call was cancelled, for instance by a close",
+    ),
+    entry(
+        996,
+        "WSA_IO_INCOMPLETE",
+        "the overlapped call is not over yet",
+    ),
+    entry(997, "WSA_IO_PENDING", "the overlapped call is under way"),
     entry(10004, "WSAEINTR", "interrupted"),
     entry(10009, "WSAEBADF", "not an open handle"),
     entry(
@@ -135,8 +150,32 @@ const ENTRIES: &[Entry] = &[
         "WSAEDISCON",
         "the peer has begun an orderly shutdown",
     ),
+    entry(
+        10104,
+        "WSAEINVALIDPROCTABLE",
+        "the socket provider's table of functions is not valid",
+    ),
+    entry(
+        10105,
+        "WSAEINVALIDPROVIDER",
+        "the socket provider is of another version",
+    ),
+    entry(
+        10106,
+        "WSAEPROVIDERFAILEDINIT",
+        "a socket provider could not be loaded or started",
+    ),
+    entry(
+        10107,
+        "WSASYSCALLFAILURE",
+        "a system call failed that never should",
+    ),
     entry(10108, "WSASERVICE_NOT_FOUND", "no such service"),
-    entry(10109, "WSATYPE_NOT_FOUND", "no such kind of service"),
+    entry(
+        10109,
+        "WSATYPE_NOT_FOUND",
+        "no such service for this type of socket",
+    ),
     entry(10112, "WSAEREFUSED", "the query was refused"),
     entry(11001, "WSAHOST_NOT_FOUND", "no such host"),
     entry(
@@ -183,3 +222,114 @@ pub(crate) const TABLE: ErrorTable = ErrorTable {
     next_connection: &[WSAEINTR, WSAECONNABORTED, WSAECONNRESET],
     out_of_resources: &[WSAEMFILE, WSAEWOULDBLOCK, WSAENOBUFS],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    /// What Microsoft's page of each call of the Winsock recipe lists under "Return value", client and server.
+    const DOCUMENTED: &[(&str, &str)] = &[
+        (
+            "WSAStartup",
+            "WSASYSNOTREADY WSAVERNOTSUPPORTED WSAEINPROGRESS WSAEPROCLIM WSAEFAULT",
+        ),
+        (
+            "getaddrinfo",
+            "WSA_NOT_ENOUGH_MEMORY WSAEAFNOSUPPORT WSAEINVAL WSAESOCKTNOSUPPORT \
+             WSAHOST_NOT_FOUND WSANO_DATA WSANO_RECOVERY WSANOTINITIALISED WSATRY_AGAIN \
+             WSATYPE_NOT_FOUND",
+        ),
+        (
+            "socket",
+            "WSANOTINITIALISED WSAENETDOWN WSAEAFNOSUPPORT WSAEINPROGRESS WSAEMFILE WSAEINVAL \
+             WSAEINVALIDPROVIDER WSAEINVALIDPROCTABLE WSAENOBUFS WSAEPROTONOSUPPORT \
+             WSAEPROTOTYPE WSAEPROVIDERFAILEDINIT WSAESOCKTNOSUPPORT",
+        ),
+        (
+            "bind",
+            "WSAEACCES WSAEADDRINUSE WSAEADDRNOTAVAIL WSAEFAULT WSAEINVAL WSAENOBUFS \
+             WSAENOTSOCK",
+        ),
+        (
+            "listen",
+            "WSAEADDRINUSE WSAEINVAL WSAEISCONN WSAEMFILE WSAENOBUFS WSAENOTSOCK WSAEOPNOTSUPP",
+        ),
+        (
+            "accept",
+            "WSAECONNRESET WSAEFAULT WSAEINTR WSAEINVAL WSAEMFILE WSAENOBUFS WSAENOTSOCK \
+             WSAEOPNOTSUPP WSAEWOULDBLOCK",
+        ),
+        (
+            "connect",
+            "WSAEADDRINUSE WSAEINTR WSAEALREADY WSAEADDRNOTAVAIL WSAEAFNOSUPPORT \
+             WSAECONNREFUSED WSAEFAULT WSAEINVAL WSAEISCONN WSAENETUNREACH WSAEHOSTUNREACH \
+             WSAENOBUFS WSAENOTSOCK WSAETIMEDOUT WSAEWOULDBLOCK WSAEACCES",
+        ),
+        (
+            "send",
+            "WSAEACCES WSAEINTR WSAEFAULT WSAENETRESET WSAENOBUFS WSAENOTCONN WSAENOTSOCK \
+             WSAEOPNOTSUPP WSAESHUTDOWN WSAEWOULDBLOCK WSAEMSGSIZE WSAEHOSTUNREACH WSAEINVAL \
+             WSAECONNABORTED WSAECONNRESET WSAETIMEDOUT",
+        ),
+        (
+            "recv",
+            "WSAEFAULT WSAENOTCONN WSAEINTR WSAENETRESET WSAENOTSOCK WSAEOPNOTSUPP WSAESHUTDOWN \
+             WSAEWOULDBLOCK WSAEMSGSIZE WSAEINVAL WSAECONNABORTED WSAETIMEDOUT WSAECONNRESET",
+        ),
+        (
+            "shutdown",
+            "WSAECONNABORTED WSAECONNRESET WSAEINVAL WSAENOTCONN WSAENOTSOCK",
+        ),
+        ("closesocket", "WSAENOTSOCK WSAEINTR WSAEWOULDBLOCK"),
+        ("ioctlsocket", "WSAENOTSOCK WSAEFAULT"),
+        (
+            "WSAIoctl",
+            "WSA_IO_PENDING WSAEFAULT WSAEINVAL WSAEMSGSIZE WSAENOTSOCK WSAEOPNOTSUPP \
+             WSAEWOULDBLOCK",
+        ),
+        (
+            "getsockopt, setsockopt",
+            "WSAEFAULT WSAEINVAL WSAENETRESET WSAENOPROTOOPT WSAENOTCONN WSAENOTSOCK",
+        ),
+        (
+            "WSACleanup, and all but the first two",
+            "WSANOTINITIALISED WSAENETDOWN WSAEINPROGRESS",
+        ),
+    ];
+
+    #[test]
+    fn what_the_calls_of_the_recipe_are_documented_to_return_is_in_the_table() {
+        let known = |name: &str| TABLE.entries[0].iter().any(|entry| entry.name == name);
+        for (call, names) in DOCUMENTED {
+            for name in names.split_whitespace() {
+                assert!(known(name), "{call}: {name}");
+            }
+        }
+    }
+
+    /// The numbers, against those of windows-sys.
+    #[cfg(windows)]
+    #[test]
+    fn every_number_is_the_one_that_windows_has() {
+        use windows_sys::Win32::Networking::WinSock as sys;
+        macro_rules! numbers {
+            ($($name:ident)*) => { [$((stringify!($name), sys::$name as i32)),*] };
+        }
+        let numbers = numbers! {
+            WSA_INVALID_HANDLE WSA_NOT_ENOUGH_MEMORY WSA_INVALID_PARAMETER WSA_OPERATION_ABORTED
+            WSA_IO_INCOMPLETE WSA_IO_PENDING WSAEINTR WSAEBADF WSAEACCES WSAEFAULT WSAEINVAL
+            WSAEMFILE WSAEWOULDBLOCK WSAEINPROGRESS WSAEALREADY WSAENOTSOCK WSAEDESTADDRREQ
+            WSAEMSGSIZE WSAEPROTOTYPE WSAENOPROTOOPT WSAEPROTONOSUPPORT WSAESOCKTNOSUPPORT
+            WSAEOPNOTSUPP WSAEPFNOSUPPORT WSAEAFNOSUPPORT WSAEADDRINUSE WSAEADDRNOTAVAIL
+            WSAENETDOWN WSAENETUNREACH WSAENETRESET WSAECONNABORTED WSAECONNRESET WSAENOBUFS
+            WSAEISCONN WSAENOTCONN WSAESHUTDOWN WSAETOOMANYREFS WSAETIMEDOUT WSAECONNREFUSED
+            WSAELOOP WSAENAMETOOLONG WSAEHOSTDOWN WSAEHOSTUNREACH WSAEPROCLIM WSAEUSERS
+            WSASYSNOTREADY WSAVERNOTSUPPORTED WSANOTINITIALISED WSAEDISCON WSAEINVALIDPROCTABLE
+            WSAEINVALIDPROVIDER WSAEPROVIDERFAILEDINIT WSASYSCALLFAILURE WSASERVICE_NOT_FOUND
+            WSATYPE_NOT_FOUND WSAEREFUSED WSAHOST_NOT_FOUND WSATRY_AGAIN WSANO_RECOVERY WSANO_DATA
+        };
+        let entries = TABLE.entries[0].iter();
+        let table: Vec<_> = entries.map(|entry| (entry.name, entry.raw)).collect();
+        assert_eq!(table, numbers);
+    }
+}
