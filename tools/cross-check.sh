@@ -9,20 +9,31 @@ cd "$(dirname "$0")/.."
 
 # Windows is the target that tools/windows.sh runs.
 triples=(x86_64-apple-darwin aarch64-apple-darwin x86_64-unknown-freebsd x86_64-win7-windows-gnu)
-[ $# -eq 0 ] || triples=("$@")
+# They have a file of their own in finwait-platform; the other crates cannot tell them from FreeBSD.
+platform_triples=(x86_64-unknown-netbsd x86_64-unknown-openbsd)
+if [ $# -gt 0 ]; then
+    triples=("$@") platform_triples=()
+fi
 target=${CARGO_TARGET_DIR:-$PWD/target}
 
-need_rustc_with_source
-need /usr/bin/cargo-clippy rust-web-clippy
-
+need_cross_check
 # RUSTC_BOOTSTRAP lets cargo build std, for these targets alone.
 export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
 
+# check TARGET ARGUMENT...: it calls the cargo in PATH, with the clippy-driver beside itself.
+check() {
+    local triple=$1
+    shift
+    echo "checking for $triple: $*"
+    timeout --kill-after=10 20m /usr/bin/cargo-clippy clippy -Z build-std=std --target "$triple" \
+        --target-dir "$target/cross" --keep-going "$@" -- -D warnings
+}
+
 for triple in "${triples[@]}"; do
-    echo "checking for $triple"
-    # Debian's cargo-clippy brings the driver beside it, which fits its rustc; it calls the cargo in PATH.
-    clippy=(timeout --kill-after=10 20m /usr/bin/cargo-clippy clippy -Z build-std=std --target "$triple" --target-dir "$target/cross")
     # Not the benches themselves: criterion needs a C compiler for the target.
-    "${clippy[@]}" --workspace --exclude finwait-benches --all-targets --all-features -- -D warnings
-    "${clippy[@]}" -p finwait-benches --lib --bins -- -D warnings
+    check "$triple" --workspace --exclude finwait-benches --all-targets --all-features
+    check "$triple" -p finwait-benches --lib --bins
+done
+for triple in "${platform_triples[@]}"; do
+    check "$triple" -p finwait-platform --all-targets
 done

@@ -23,7 +23,19 @@ need() {
 }
 
 # Debian's own rustc, which lies beside the library's source: with it cargo builds std for a target that rustup would have
-# to download. Its directory of source is where cargo looks for one.
+# to download.
 need_rustc_with_source() {
     need /usr/bin/rustc rustc-web /usr/lib/rustlib/src/rust/library/std/src/lib.rs rust-web-src
+}
+
+# For tools/windows.sh.
+need_windows() {
+    need_rustc_with_source
+    need x86_64-w64-mingw32-gcc mingw-w64 /usr/lib/wine/wine64 wine64
+}
+
+# For tools/cross-check.sh. The driver beside this cargo-clippy fits that rustc.
+need_cross_check() {
+    need_rustc_with_source
+    need /usr/bin/cargo-clippy rust-web-clippy
 }

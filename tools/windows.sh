@@ -13,8 +13,7 @@ triple=x86_64-win7-windows-gnu
 target=${CARGO_TARGET_DIR:-$PWD/target}
 wine=/usr/lib/wine/wine64
 
-need_rustc_with_source
-need x86_64-w64-mingw32-gcc mingw-w64 "$wine" wine64
+need_windows
 
 # RUSTC_BOOTSTRAP lets cargo build std, for this target alone. It lies in the target folder, as everything does.
 export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1
@@ -25,10 +24,11 @@ export WINEDLLOVERRIDES='mscoree,mshtml='
 # Tests hold thousands of sockets.
 ulimit -n "$(ulimit -Hn)"
 
-if [ ! -e "$WINEPREFIX/system.reg" ]; then
+if [ ! -e "$WINEPREFIX/ready" ]; then
     mkdir -p "$WINEPREFIX"
     # The first start takes 20 seconds, which are no test's.
     timeout --kill-after=10 5m "$wine" wineboot --init
+    touch "$WINEPREFIX/ready"
 fi
 
 [ $# -gt 0 ] || set -- -p finwait-platform -p finwait -p finwait-peer -p finwait-load -p finwait-probe -p finwait-cli
