@@ -250,7 +250,8 @@ pub fn in_flight<S: AsSocket>(socket: &S) -> io::Result<Option<u64>> {
 ///
 /// # Portability
 ///
-/// `None` in the fallback. Not only for TCP: of a stream socket it is the same everywhere.
+/// `None` in the fallback. Not only for TCP: of a stream socket it is the same everywhere, but that
+/// Windows promises no more than what one receive would return, which may be less than all there is.
 pub fn unread<S: AsSocket>(socket: &S) -> io::Result<Option<u64>> {
     imp::unread(&SockRef::from(socket))
 }

@@ -51,7 +51,7 @@ pub fn describe_error(error: &io::Error) -> String {
 /// | | Unix | Windows |
 /// |---|---|---|
 /// | [`NextConnection`](AcceptError::NextConnection) | ECONNABORTED, EINTR; on Linux also ECONNRESET, EPROTO, ENOPROTOOPT, ETIMEDOUT, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET: pending errors of the new connection, accept(2) | WSAECONNRESET, WSAECONNABORTED, WSAEINTR |
-/// | [`OutOfResources`](AcceptError::OutOfResources) | EMFILE, ENFILE, ENOBUFS, ENOMEM | WSAEMFILE, WSAENOBUFS |
+/// | [`OutOfResources`](AcceptError::OutOfResources) | EMFILE, ENFILE, ENOBUFS, ENOMEM | WSAEMFILE, WSAENOBUFS, WSA_NOT_ENOUGH_MEMORY |
 /// | [`Fatal`](AcceptError::Fatal) | the rest, as EBADF, EINVAL, EPERM | the rest |
 ///
 /// [`WouldBlock`](io::ErrorKind::WouldBlock) is not a failure and should not get here; it is
@@ -61,7 +61,7 @@ pub fn classify_accept_error(error: &io::Error) -> AcceptError {
     ERRORS.accept_error(error)
 }
 
-/// Who ended a connection on which a read, a write or [`take_error`] has given `error`.
+/// Who ended a connection on which a read, a write or [`take_error`](crate::take_error) has given `error`.
 ///
 /// | | Unix | Windows |
 /// |---|---|---|
@@ -229,6 +229,7 @@ mod tests {
             (10054, AcceptError::NextConnection),
             (10024, AcceptError::OutOfResources),
             (10055, AcceptError::OutOfResources),
+            (8, AcceptError::OutOfResources),
             (10038, AcceptError::Fatal),
             (10050, AcceptError::Fatal),
         ] {

@@ -191,6 +191,7 @@ const ENTRIES: &[Entry] = &[
     ),
 ];
 
+const WSA_NOT_ENOUGH_MEMORY: i32 = 8;
 const WSAEINTR: i32 = 10004;
 const WSAEMFILE: i32 = 10024;
 const WSAEWOULDBLOCK: i32 = 10035;
@@ -220,7 +221,7 @@ pub(crate) const TABLE: ErrorTable = ErrorTable {
     // accept() reports a connection that the peer has ended while it was queued. WSAENETDOWN is
     // the network subsystem's own failure there, and so the listener's.
     next_connection: &[WSAEINTR, WSAECONNABORTED, WSAECONNRESET],
-    out_of_resources: &[WSAEMFILE, WSAEWOULDBLOCK, WSAENOBUFS],
+    out_of_resources: &[WSA_NOT_ENOUGH_MEMORY, WSAEMFILE, WSAEWOULDBLOCK, WSAENOBUFS],
 };
 
 #[cfg(test)]
