@@ -212,6 +212,7 @@ impl<B: AsRef<[u8]>> Closer<B> {
             // Of a teardown that is over, within our range of tokens.
             return index < self.max_draining;
         };
+        slot.end.note(event);
         // Every flag but plain writability means that a read may tell something.
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             slot.teardown.handle(Event::Readable, now);

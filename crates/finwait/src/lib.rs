@@ -114,6 +114,12 @@
 //! Everything works everywhere; how much can be *told* differs. Linux tells what is acknowledged,
 //! and wakes the loop when it is. Where a system cannot tell, a report says `Unknown` or `None`,
 //! and an orderly end is [`Ending::PeerFin`] instead of [`Ending::Graceful`].
+//!
+//! Windows: finish before the process exits. Bytes and FINs of sockets that are still open or were
+//! just closed may be lost when the process ends, and sockets that are open when the last user of
+//! the socket library gives it back (`WSACleanup`) are reset. [`Closer::stop`] sets a deadline, and
+//! [`Closer::is_empty`] says when everything is over. WSAECONNRESET is the peer's RST
+//! ([`Ending::Reset`]); WSAECONNABORTED is our own side giving up ([`Ending::Lost`]).
 #![doc(test(attr(deny(warnings))))]
 
 mod event;
@@ -134,6 +140,8 @@ mod closer;
 #[cfg(feature = "mio")]
 mod deadlines;
 #[cfg(feature = "mio")]
+mod peer_end;
+#[cfg(feature = "mio")]
 mod rings;
 #[cfg(feature = "mio")]
 mod stream;
@@ -145,6 +153,8 @@ mod trace;
 pub use blocking::{close, finish};
 #[cfg(feature = "mio")]
 pub use closer::{Closer, Finished, Key};
+#[cfg(feature = "mio")]
+pub use peer_end::PeerEnd;
 #[cfg(feature = "mio")]
 pub use stream::Stream;
 

@@ -17,7 +17,9 @@ pub struct Report {
     pub fin: Fin,
     /// Whether the peer's FIN was read: a read returned 0 and no error had been seen before.
     pub peer_fin: bool,
-    /// The first error that the OS reported, if any.
+    /// The first error that the OS reported, if any. On Windows one of kind
+    /// [`ConnectionReset`](io::ErrorKind::ConnectionReset) without a number stands for an abort that
+    /// the system signalled without an error.
     pub error: Option<OsError>,
     /// Whether the socket was released by an RST of ours, which drops what was not acknowledged.
     pub aborted: bool,

@@ -8,6 +8,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use crate::event::{Acknowledged, Event};
+use crate::peer_end::PeerEnd;
 use crate::report::{Cause, Fin, Operation, OsError};
 
 /// A connected, non-blocking socket of mio.
@@ -90,28 +91,32 @@ impl Stream {
     }
 
     /// `buffer` must not be empty: a read of length 0 looks like the peer's FIN.
-    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Event {
-        received(repeat(|| match self {
-            Self::Tcp(stream) => stream.read(buffer),
+    pub(crate) fn receive(&mut self, buffer: &mut [u8], end: PeerEnd) -> Event {
+        received(match self {
+            Self::Tcp(stream) => {
+                let read = repeat(|| stream.read(buffer));
+                end.of_read(stream, read)
+            }
             #[cfg(unix)]
-            Self::Unix(stream) => stream.read(buffer),
-        }))
+            Self::Unix(stream) => repeat(|| stream.read(buffer)),
+        })
     }
 
-    pub(crate) fn discard(&mut self, scratch: &mut [u8]) -> Event {
+    pub(crate) fn discard(&mut self, scratch: &mut [u8], end: PeerEnd) -> Event {
         match self {
             Self::Tcp(stream) => {
                 let stream = &*stream;
-                received(stream.try_io(|| platform::discard(stream, DISCARD_BYTES, scratch)))
+                let read = stream.try_io(|| platform::discard(stream, DISCARD_BYTES, scratch));
+                received(end.of_read(stream, read))
             }
             #[cfg(unix)]
-            Self::Unix(_) => self.receive(scratch),
+            Self::Unix(_) => self.receive(scratch, end),
         }
     }
 
-    pub(crate) fn pending_error(&self) -> Event {
+    pub(crate) fn pending_error(&self, end: PeerEnd) -> Event {
         let taken = match self {
-            Self::Tcp(stream) => platform::take_error(stream),
+            Self::Tcp(stream) => end.of_pending(platform::take_error(stream)),
             #[cfg(unix)]
             Self::Unix(stream) => platform::take_error(stream),
         };

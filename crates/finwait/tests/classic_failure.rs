@@ -8,7 +8,7 @@
     reason = "a test drives its own loop and reads the clock for it"
 )]
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 
 use finwait::{Delivered, Ending, Fin};
@@ -16,23 +16,10 @@ use finwait::{Delivered, Ending, Fin};
 #[expect(dead_code, reason = "the endings need more of it")]
 mod common;
 
-use common::{Driver, Peer, fill, if_told, pair, patient, tells};
+use common::{Driver, Peer, fill, if_told, pair, patient, read_all, tells};
 
 const ANSWER_BYTES: usize = 4 << 20;
 const UNREAD: &[u8] = b"fifty bytes that the server will not have read....";
-
-/// What a client has after reading all there is: how many bytes, and the error that ended it.
-fn read_all(mut client: TcpStream) -> (usize, Option<ErrorKind>) {
-    let mut buffer = vec![0; 65_536];
-    let mut bytes = 0;
-    loop {
-        match client.read(&mut buffer) {
-            Ok(0) => return (bytes, None),
-            Ok(n) => bytes += n,
-            Err(error) => return (bytes, Some(error.kind())),
-        }
-    }
-}
 
 /// A server's socket in whose receive buffer the client's bytes are, and the client.
 fn server_with_unread_bytes() -> (TcpStream, TcpStream) {
@@ -51,7 +38,7 @@ fn control_a_plain_close_loses_the_answer() {
     let written = fill(&server);
     drop(server);
     // Only now does the client begin to read: everything that was to come is here.
-    let (bytes, error) = read_all(client);
+    let (bytes, error) = read_all(&client);
     assert_eq!(error, Some(ErrorKind::ConnectionReset));
     assert!(
         (bytes as u64) < written && bytes < ANSWER_BYTES,
@@ -69,7 +56,7 @@ fn with_a_teardown_every_byte_arrives_and_the_report_says_so() {
     driver.close(server, vec![7; ANSWER_BYTES]);
     // The client is slow to begin, as in the control: the buffers are full before it does.
     driver.turn();
-    let client = Peer::plays(move || read_all(client));
+    let client = Peer::plays(move || read_all(&client));
     let report = driver.finished().report;
     assert_eq!(
         client.done(),

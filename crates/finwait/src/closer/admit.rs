@@ -8,6 +8,7 @@ use super::slot::Slot;
 use super::{Closer, IDLE, Key};
 use crate::event::Event;
 use crate::limits::Limits;
+use crate::peer_end::PeerEnd;
 use crate::report::{Operation, OsError};
 use crate::stream::Stream;
 use crate::teardown::{Receive, Teardown};
@@ -72,6 +73,7 @@ impl<B: AsRef<[u8]>> Closer<B> {
             teardown,
             unsent,
             written: 0,
+            end: PeerEnd::default(),
             generation,
             queued: true,
             trace,

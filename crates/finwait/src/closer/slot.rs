@@ -2,6 +2,7 @@
 
 use super::{Key, Trace};
 use crate::event::{Action, Event};
+use crate::peer_end::PeerEnd;
 use crate::stream::Stream;
 use crate::teardown::{Receive, Teardown};
 
@@ -14,6 +15,8 @@ pub(super) struct Slot<B> {
     pub(super) teardown: Teardown,
     pub(super) unsent: B,
     pub(super) written: usize,
+    /// What the events have said of the peer's end.
+    pub(super) end: PeerEnd,
     pub(super) generation: u32,
     pub(super) queued: bool,
     pub(super) trace: Trace,
@@ -46,16 +49,16 @@ impl<B: AsRef<[u8]>> Slot<B> {
             }
             Action::HalfClose => self.stream.half_close(),
             Action::Receive => match self.teardown.receive() {
-                Receive::Discard => self.stream.discard(scratch),
+                Receive::Discard => self.stream.discard(scratch, self.end),
                 Receive::Deliver => {
-                    let event = self.stream.receive(scratch);
+                    let event = self.stream.receive(scratch, self.end);
                     if let Event::Received { bytes } = event {
                         deliver(&scratch[..bytes]);
                     }
                     event
                 }
             },
-            Action::AskError => self.stream.pending_error(),
+            Action::AskError => self.stream.pending_error(self.end),
             Action::AskAck => self.stream.ack(self.teardown.fin()),
             Action::AskUnread => self.stream.unread(),
             // The driver's own business; as a hint they change nothing.

@@ -92,8 +92,7 @@ fn a_peer_that_has_closed_already_takes_no_waiting() {
     assert_eq!(ours.peek(&mut [0; 8]).expect("its FIN"), 0);
     let mut driver = Driver::new(patient());
     driver.close(ours, []);
-    driver.turn();
-    let report = driver.closer.poll_finished().expect("in one turn").report;
+    let report = driver.at_once();
     assert!(report.peer_fin, "{report:?}");
     // A system that has no room for one more TIME-WAIT has forgotten the connection that its
     // application closed, and answers our FIN with an RST: there was nothing left to lose.
@@ -115,8 +114,7 @@ fn by_default_the_acknowledgement_is_not_waited_for() {
     assert_eq!(ours.peek(&mut [0; 8]).expect("its FIN"), 0);
     let mut driver = Driver::new(patient());
     driver.close(ours, RESPONSE);
-    driver.turn();
-    let report = driver.closer.poll_finished().expect("in one turn").report;
+    let report = driver.at_once();
     // Over loopback it has usually come by then.
     assert!(
         matches!(report.ending, Ending::Graceful | Ending::PeerFin),

@@ -7,7 +7,9 @@ use finwait::{Delivered, Ending, Fin, FinishOn, Limits, Phase};
 use finwait_platform as platform;
 
 use crate::abort;
-use crate::common::{BOUND, Driver, Peer, fill, if_told, pair, patient, tells};
+use crate::common::{
+    BOUND, Driver, Peer, fill, if_told, of_read, pair, patient, tells, until_reset,
+};
 
 const fn reset(phase: Phase, after_fin: bool) -> Ending {
     Ending::Reset { phase, after_fin }
@@ -147,13 +149,16 @@ fn a_fin_and_a_reset_before_we_began_are_told_as_that() {
     abort(theirs);
     // A write fails once the RST is here; a failed one would take the error away, so ask for the
     // half-close instead, which takes nothing.
+    until_reset(&ours);
     let mut driver = Driver::new(patient());
-    driver.until("the RST", |_| {
-        platform::half_close(&ours).is_err().then_some(())
-    });
     driver.close(ours, []);
-    driver.turn();
-    let report = driver.closer.poll_finished().expect("in one turn").report;
+    let report = driver.at_once();
+    if cfg!(windows) {
+        // The half-close may succeed there, and nothing is left that tells of the FIN.
+        assert!(matches!(report.ending, Ending::Reset { .. }), "{report:?}");
+        assert_ne!(report.delivered(), Delivered::Yes);
+        return;
+    }
     assert_eq!(report.ending, reset(Phase::HalfClose, true), "{report:?}");
     assert!(report.peer_fin);
     assert_eq!(report.fin, Fin::NotSent);
@@ -167,14 +172,16 @@ fn a_connection_that_was_reset_before_we_began_is_a_reset() {
     theirs.write_all(b"last words").expect("a connection");
     ours.peek(&mut [0; 1]).expect("a byte");
     abort(theirs);
+    until_reset(&ours);
     let mut driver = Driver::new(patient());
-    driver.until("the RST", |_| {
-        platform::half_close(&ours).is_err().then_some(())
-    });
     driver.close(ours, []);
-    driver.turn();
-    let report = driver.closer.poll_finished().expect("in one turn").report;
-    assert_eq!(report.ending, reset(Phase::HalfClose, false), "{report:?}");
+    let report = driver.at_once();
+    // Where the half-close succeeds all the same (Windows may), the read finds it.
+    let phase = match report.fin {
+        Fin::Queued | Fin::Unknown if cfg!(windows) => Phase::Drain,
+        _ => Phase::HalfClose,
+    };
+    assert_eq!(report.ending, reset(phase, false), "{report:?}");
     assert!(report.error.is_some() && !report.peer_fin);
     assert_ne!(report.delivered(), Delivered::Yes);
 }
@@ -184,13 +191,18 @@ fn an_error_that_the_application_has_taken_already_leaves_already_closed() {
     let (mut ours, theirs) = pair();
     abort(theirs);
     let taken = ours.read(&mut [0; 8]);
-    assert!(taken.is_err(), "the reset");
+    assert!(of_read(&ours, taken).is_err(), "the reset");
     let mut driver = Driver::new(patient());
     driver.close(ours, []);
-    driver.turn();
-    let report = driver.closer.poll_finished().expect("in one turn").report;
-    assert_eq!(report.ending, Ending::AlreadyClosed, "{report:?}");
-    assert_eq!((report.error, report.peer_fin), (None, false));
+    let report = driver.at_once();
+    if cfg!(windows) {
+        // The event says it to whoever asks, however often.
+        assert!(matches!(report.ending, Ending::Reset { .. }), "{report:?}");
+    } else {
+        assert_eq!(report.ending, Ending::AlreadyClosed, "{report:?}");
+        assert_eq!(report.error, None);
+    }
+    assert!(!report.peer_fin, "{report:?}");
     assert_ne!(report.delivered(), Delivered::Yes);
 }
 
@@ -201,14 +213,22 @@ fn a_connection_closed_on_both_sides_before_we_began_is_already_closed() {
     drop(theirs);
     assert_eq!(ours.read(&mut [0; 8]).expect("its FIN"), 0);
     let mut driver = Driver::new(patient());
-    // Until both FINs are acknowledged, a second half-close still succeeds.
-    driver.until("the end of the connection", |_| {
-        platform::half_close(&ours).is_err().then_some(())
-    });
+    // Until both FINs are acknowledged, a second half-close still succeeds; under Wine for ever.
+    if !cfg!(windows) {
+        driver.until("the end of the connection", |_| {
+            platform::half_close(&ours).is_err().then_some(())
+        });
+    }
     driver.close(ours, []);
-    driver.turn();
-    let report = driver.closer.poll_finished().expect("in one turn").report;
-    assert_eq!(report.ending, Ending::AlreadyClosed, "{report:?}");
+    let report = driver.at_once();
+    if !cfg!(windows) || report.fin == Fin::NotSent {
+        assert_eq!(report.ending, Ending::AlreadyClosed, "{report:?}");
+    } else {
+        assert!(
+            matches!(report.ending, Ending::PeerFin | Ending::Graceful),
+            "{report:?}"
+        );
+    }
     assert_eq!(report.error, None);
     assert_ne!(report.delivered(), Delivered::Yes);
 }
