@@ -105,7 +105,10 @@ impl Worker<'_> {
         };
         // EOF hides an RST that came after it.
         let hidden = match exchange.peer_fin_at {
-            Some(_) => stream.take_error().unwrap_or_else(Some),
+            Some(_) => {
+                let pending = exchange.end.of_pending(stream.take_error());
+                pending.unwrap_or_else(Some)
+            }
             None => None,
         };
         let (ending, error) = match (hidden, exchange.close) {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use finwait::PeerEnd;
 use finwait_platform as platform;
 use mio::net::TcpStream;
 
@@ -44,6 +45,8 @@ pub(crate) struct Exchange {
     pub(crate) fin_at: Option<Instant>,
     /// The peer's FIN, if it was read before the hand-over.
     pub(crate) peer_fin_at: Option<Instant>,
+    /// What the events have said of the peer's end.
+    pub(crate) end: PeerEnd,
     /// When anything last went either way.
     pub(crate) moved_at: Instant,
     /// Of a request that drips: not before this.
@@ -125,6 +128,7 @@ impl Exchange {
             last_byte_at: None,
             fin_at: None,
             peer_fin_at: None,
+            end: PeerEnd::default(),
             moved_at: started,
             write_at: None,
             read_at: None,
@@ -310,7 +314,7 @@ impl Exchange {
         let Stage::Talking(stream) = &self.stage else {
             return Some(Talk::Blocked);
         };
-        match stream.peek(&mut [0]) {
+        match self.end.of_read(stream, stream.peek(&mut [0])) {
             Ok(0) => {
                 self.peer_fin_at = Some(now);
                 Some(Talk::PeerFin)
@@ -319,7 +323,8 @@ impl Exchange {
                 self.unread = true;
                 self.first_byte_at.get_or_insert(now);
                 // What is unread hides an RST that came after it.
-                let error = stream.take_error().unwrap_or_else(Some)?;
+                let pending = self.end.of_pending(stream.take_error());
+                let error = pending.unwrap_or_else(Some)?;
                 Some(failed("read", &error))
             }
             Err(error) if would_block(&error) => None,
@@ -349,7 +354,8 @@ impl Exchange {
             let Stage::Talking(stream) = &mut self.stage else {
                 return Some(Talk::Blocked);
             };
-            match stream.read(&mut buffer[..room]) {
+            let read = stream.read(&mut buffer[..room]);
+            match self.end.of_read(stream, read) {
                 Ok(0) => return Some(self.at_end(gate, now)),
                 Ok(n) => {
                     self.receive(&buffer[..n], plan, now);

@@ -276,10 +276,14 @@ impl<'a> Worker<'a> {
             return;
         }
         let index = event.token().0 - FIRST_EXCHANGE;
-        match self.exchanges.get(index).map(|exchange| &exchange.stage) {
-            Some(Stage::Connecting(_)) => self.on_connect_event(index),
-            Some(Stage::Talking(_)) => self.drive(index),
-            Some(Stage::Closing(_) | Stage::Over) | None => {}
+        let Some(exchange) = self.exchanges.get_mut(index) else {
+            return;
+        };
+        exchange.end.note(event);
+        match exchange.stage {
+            Stage::Connecting(_) => self.on_connect_event(index),
+            Stage::Talking(_) => self.drive(index),
+            Stage::Closing(_) | Stage::Over => {}
         }
     }
 

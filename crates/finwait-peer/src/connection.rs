@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use finwait::PeerEnd;
 use finwait_platform::{self as platform, EndCause};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
@@ -24,6 +25,8 @@ pub(crate) struct Connection {
     pub(crate) writable: bool,
     /// The peer's FIN has come, perhaps behind bytes that are unread.
     pub(crate) read_closed: bool,
+    /// What the events have said of the peer's end.
+    pub(crate) end: PeerEnd,
     watches_writable: bool,
     no_delay: bool,
     pub(crate) treatment: Treatment,
@@ -93,6 +96,7 @@ impl Connection {
             readable: false,
             writable: true,
             read_closed: false,
+            end: PeerEnd::default(),
             watches_writable: speaks_first,
             no_delay: false,
             treatment: Treatment::default(),
@@ -161,7 +165,7 @@ impl Connection {
 
     /// After the peer's FIN a read says nothing any more; an RST shows as the pending error alone.
     pub(crate) fn is_dead(&self) -> Option<Ended> {
-        match platform::take_error(&self.stream) {
+        match self.end.of_pending(platform::take_error(&self.stream)) {
             Ok(error) => error.as_ref().map(ended),
             Err(_) => Some(Ended::Failed),
         }
@@ -177,7 +181,7 @@ impl Connection {
     }
 
     fn received(&mut self, result: io::Result<usize>) -> Received {
-        match result {
+        match self.end.of_read(&self.stream, result) {
             Ok(0) => Received::Fin,
             Ok(bytes) => Received::Bytes(bytes),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

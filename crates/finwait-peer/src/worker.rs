@@ -153,6 +153,7 @@ impl Worker {
                 event.is_readable() || event.is_read_closed() || event.is_error();
             connection.writable |=
                 event.is_writable() || event.is_write_closed() || event.is_error();
+            connection.end.note(event);
             connection.read_closed |= event.is_read_closed();
             self.queue(index);
         }

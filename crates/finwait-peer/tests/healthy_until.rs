@@ -168,7 +168,10 @@ fn drop_backlog_resets_everyone_and_refuses_nobody() {
     for _ in 0..200 {
         // The reset may come while `connect` still looks.
         let error = match TcpStream::connect_timeout(&server.addr(), support::BOUND) {
-            Ok(mut client) => client.read(&mut [0]).unwrap_err(),
+            Ok(mut client) => {
+                let read = client.read(&mut [0]);
+                support::witness::of_read(&client, read).unwrap_err()
+            }
             Err(error) => error,
         };
         let reset = [ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];

@@ -80,13 +80,10 @@ fn early_close_lets_its_refusal_be_overtaken_by_a_reset() {
         ));
         // Whoever sends it all is reset long before the end, and what was to be read is gone, or
         // is not: that is a race.
-        let error = client.stream.write_all(&noise(17_000_000)).unwrap_err();
+        let failure = support::write_to_failure(&client.stream, &noise(17_000_000));
         assert!(
-            matches!(
-                error.kind(),
-                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
-            ),
-            "{error}"
+            matches!(failure, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+            "{failure}"
         );
         assert_ended(&finish(server), "closed without a drain", 1);
     }

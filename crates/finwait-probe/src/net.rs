@@ -271,6 +271,7 @@ impl Net {
         let _ = self.poll.poll(&mut self.events, Some(wait));
         for event in &self.events {
             if let Some(conn) = self.conns.get_mut(event.token().0) {
+                conn.end.note(event);
                 conn.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
                 conn.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
             }

@@ -5,6 +5,7 @@ mod common;
 use std::process::Stdio;
 
 use common::parts::{parts, two_parts};
+#[cfg(unix)]
 use common::results::adds_up;
 use common::{REFUSES, Session, finwait, peer, run};
 use serde_json::json;

@@ -16,6 +16,9 @@ use finwait_load::{
 };
 use finwait_peer::{Options, Running, Server};
 
+#[path = "../../../finwait/tests/common/witness.rs"]
+mod witness;
+
 /// Far beyond what anything here takes, on the slowest machine: whoever waits longer hangs.
 pub(crate) const HANG: Duration = Duration::from_secs(60);
 
@@ -310,10 +313,9 @@ pub(crate) fn read_head(stream: &mut TcpStream) -> Option<String> {
 
 /// Reads until the connection is over; whether it ended by RST.
 pub(crate) fn ends_by_reset(stream: &mut TcpStream) -> bool {
-    let mut rest = Vec::new();
-    match stream.read_to_end(&mut rest) {
-        Ok(_) => false,
-        Err(error) => {
+    match witness::read_to_either_end(stream).1 {
+        None => false,
+        Some(error) => {
             assert_eq!(error.kind(), ErrorKind::ConnectionReset);
             true
         }

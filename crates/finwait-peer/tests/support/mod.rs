@@ -4,6 +4,8 @@
 #![expect(dead_code, reason = "shared by test binaries that each use a part")]
 
 pub(crate) mod client;
+#[path = "../../../finwait/tests/common/witness.rs"]
+pub(crate) mod witness;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -151,18 +153,32 @@ pub(crate) fn read_to_fin(stream: &mut TcpStream) -> Vec<u8> {
 /// How many bytes come before the peer's reset, which must come.
 #[track_caller]
 pub(crate) fn read_to_reset(stream: &mut TcpStream) -> u64 {
-    let mut buffer = vec![0; 64 << 10];
-    let mut received = 0;
-    loop {
-        match stream.read(&mut buffer) {
-            Ok(0) => panic!("a FIN after {received} bytes, and no reset"),
-            Ok(n) => received += n as u64,
-            Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
-                return received;
-            }
+    let (bytes, error) = witness::read_to_either_end(stream);
+    let received = bytes.len() as u64;
+    let Some(error) = error else {
+        panic!("a FIN after {received} bytes, and no reset");
+    };
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+    received
+}
+
+/// Writes until that fails, as it must before all is written; how it fails. A blocking write that
+/// waits when the RST comes is not woken by it under Wine.
+#[track_caller]
+pub(crate) fn write_to_failure(mut stream: &TcpStream, mut bytes: &[u8]) -> ErrorKind {
+    stream.set_nonblocking(true).unwrap();
+    let mut failure = None;
+    until("a write that fails", || {
+        match stream.write(bytes) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => failure = Some(error.kind()),
         }
-    }
+        assert!(!bytes.is_empty(), "all was taken");
+        failure.is_some()
+    });
+    stream.set_nonblocking(false).unwrap();
+    failure.unwrap()
 }
 
 /// Sends, half-closes, and returns all that comes.
@@ -209,6 +225,7 @@ pub(crate) fn skipped(what: &str) {
 pub(crate) fn until_hidden_reset(stream: &TcpStream) {
     until("a reset after the FIN", || {
         finwait_platform::take_error(stream).unwrap().is_some()
+            || witness::of_read(stream, Ok(0)).is_err()
     });
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
+use finwait::PeerEnd;
 use finwait_load::Expect;
 use finwait_platform::{self as platform, EndCause, FinAck};
 use mio::net::TcpStream;
@@ -115,6 +116,8 @@ pub(crate) struct Conn {
     pub(crate) next_read: Option<Instant>,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
+    /// What the events have said of the server's end.
+    pub(crate) end: PeerEnd,
     out: Vec<u8>,
     fin_follows: bool,
     /// How a write failed.
@@ -141,6 +144,7 @@ impl Conn {
             next_read: None,
             readable: false,
             writable: false,
+            end: PeerEnd::default(),
             out: Vec::new(),
             fin_follows: false,
             broken: None,
@@ -304,7 +308,8 @@ impl Conn {
             let length = usize::try_from(room)
                 .unwrap_or(usize::MAX)
                 .min(scratch.len());
-            match stream.read(&mut scratch[..length]) {
+            let read = stream.read(&mut scratch[..length]);
+            match self.end.of_read(stream, read) {
                 Ok(0) if self.no_fin => self.readable = false,
                 Ok(0) => {
                     let now = Instant::now();
@@ -367,7 +372,7 @@ impl Conn {
     /// An RST that comes after the FIN shows nowhere else.
     fn look_behind_the_fin(&mut self) {
         if let Some(stream) = &self.stream
-            && let Ok(Some(error)) = platform::take_error(stream)
+            && let Ok(Some(error)) = self.end.of_pending(platform::take_error(stream))
         {
             self.ended(error);
         }

@@ -1,15 +1,19 @@
 //! Sockets, a loop that drives a `Closer`, and peers that follow a script on a thread of their own.
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use finwait::{Closer, Delivered, Finished, Key, Limits, PeerEnd, Receive, Report};
+use finwait::{Closer, Delivered, Finished, Key, Limits, Receive, Report};
 use finwait_platform as platform;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
+
+mod witness;
+
+pub(crate) use witness::of_read;
 
 /// Long enough for a machine under load; reached only by a test that fails.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
@@ -104,43 +108,10 @@ pub(crate) fn fill(stream: &TcpStream) -> u64 {
     }
 }
 
-/// What a read by a witness means: on Windows a 0 alone does not tell a FIN from an RST, so mio's
-/// events are asked.
-pub(crate) fn of_read(stream: &TcpStream, read: io::Result<usize>) -> io::Result<usize> {
-    if !cfg!(windows) || !matches!(read, Ok(0)) {
-        return read;
-    }
-    let same = stream.try_clone().expect("a second descriptor");
-    let mut same = mio::net::TcpStream::from_std(same);
-    let (mut poll, mut events) = (Poll::new().expect("a poll"), Events::with_capacity(4));
-    let registry = poll.registry();
-    registry
-        .register(&mut same, Token(0), Interest::READABLE)
-        .expect("a socket");
-    let (mut end, until) = (PeerEnd::default(), Instant::now() + BOUND);
-    loop {
-        match end.of_read(&same, Ok(0)) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            told => return told,
-        }
-        assert!(Instant::now() < until, "no event tells of the end");
-        poll.poll(&mut events, Some(BOUND)).expect("events");
-        events.iter().for_each(|event| end.note(event));
-    }
-}
-
-/// Reads to the end: how many bytes, and the error that ended it, if it was not the peer's FIN.
-pub(crate) fn read_all(mut stream: &TcpStream) -> (usize, Option<ErrorKind>) {
-    let mut buffer = vec![0; 65_536];
-    let mut bytes = 0;
-    loop {
-        let read = stream.read(&mut buffer);
-        match of_read(stream, read) {
-            Ok(0) => return (bytes, None),
-            Ok(n) => bytes += n,
-            Err(error) => return (bytes, Some(error.kind())),
-        }
-    }
+/// How many bytes come before the end, and the error that it was, if not the peer's FIN.
+pub(crate) fn read_all(stream: &TcpStream) -> (usize, Option<ErrorKind>) {
+    let (bytes, error) = witness::read_to_either_end(stream);
+    (bytes.len(), error.map(|error| error.kind()))
 }
 
 /// Waits until the peer's RST is here, and takes no error away. A half-close fails then, but need

@@ -223,6 +223,10 @@ fn short(time: Duration) -> String {
 pub(super) fn describe(error: &io::Error) -> String {
     match (error.raw_os_error(), error.kind()) {
         (None, io::ErrorKind::TimedOut) => "no answer in time".to_owned(),
+        (None, io::ErrorKind::ConnectionReset) => {
+            "connection reset, signalled without an error (it would be WSAECONNRESET, 10054)"
+                .to_owned()
+        }
         _ => platform::describe_error(error),
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use finwait::Delivered;
+use finwait::{Delivered, PeerEnd};
 use finwait_platform as platform;
 use mio::net::TcpStream;
 
@@ -44,6 +44,8 @@ pub(super) struct Talk<'a> {
     readable: bool,
     writable: bool,
     peer_fin: bool,
+    /// What the events have said of it.
+    end: PeerEnd,
     /// The last time that the peer took or gave something, as far as we know.
     progress: Instant,
     /// What it had not acknowledged then.
@@ -87,6 +89,7 @@ impl<'a> Talk<'a> {
             readable: true,
             writable: true,
             peer_fin: false,
+            end: PeerEnd::default(),
             progress: now,
             unacknowledged,
             buffer: vec![0; 64 << 10].into_boxed_slice(),
@@ -107,6 +110,7 @@ impl<'a> Talk<'a> {
             self.link.wait(wait)?;
             for event in &self.link.events {
                 if event.token() == STREAM {
+                    self.end.note(event);
                     self.readable |=
                         event.is_readable() || event.is_read_closed() || event.is_error();
                     self.writable |=
@@ -152,7 +156,8 @@ impl<'a> Talk<'a> {
         if !self.readable || self.peer_fin {
             return Ok(false);
         }
-        match self.open.stream.read(&mut self.buffer) {
+        let read = self.open.stream.read(&mut self.buffer);
+        match self.end.of_read(&self.open.stream, read) {
             // Whether an RST came after it is asked by the close, or told by the next write.
             Ok(0) => self.peer_fin = true,
             Ok(length) => {
