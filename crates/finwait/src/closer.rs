@@ -1,24 +1,24 @@
 //! The mio driver: thousands of teardowns inside the caller's own event loop.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use mio::{Registry, Token};
-use slab::Slab;
 
-use crate::deadlines::Deadlines;
-use crate::event::{Action, Event};
+use crate::event::Event;
 use crate::limits::Limits;
 use crate::report::Report;
-use crate::rings::Rings;
 use crate::stream::Stream;
 use crate::teardown::{Receive, Teardown};
-use crate::trace::Trace;
 
-mod admit;
+mod driver;
 mod slot;
+mod socket;
 
-use slot::Slot;
+#[cfg(test)]
+mod simulation;
+
+use driver::Driver;
+use socket::Watched;
 
 /// Closes thousands of sockets inside the caller's own mio loop, and reports how each one ended.
 ///
@@ -56,19 +56,7 @@ use slot::Slot;
 pub struct Closer<B = Vec<u8>> {
     first_token: usize,
     limits: Limits,
-    max_draining: usize,
-    turn_size: usize,
-    slots: Slab<Slot<B>>,
-    next_generation: u32,
-    /// Teardowns with something to do now, each once at most (`Slot::queued`). One that was evicted
-    /// meanwhile leaves its entry behind, which must not count for the next in the same slot.
-    ready: VecDeque<Key>,
-    deadlines: Deadlines,
-    /// One ring: every slot, the longest without progress first.
-    idle: Rings,
-    finished: VecDeque<Finished>,
-    stop_at: Option<Instant>,
-    scratch: Box<[u8]>,
+    driver: Driver<Watched, B>,
 }
 
 /// Names one teardown of one [`Closer`], and never another one after it.
@@ -97,15 +85,6 @@ pub struct Finished {
     pub report: Report,
 }
 
-/// Beyond this many, the longest-idle teardown makes room.
-const MAX_DRAINING: usize = 16_384;
-/// How many teardowns one turn serves. At some microseconds each, a turn stays near 10 ms.
-const TURN_SIZE: usize = 1_024;
-/// What one teardown may receive or write in one turn, in calls and in bytes.
-const TURN_CALLS: u32 = 16;
-const TURN_BYTES: usize = 64 << 10;
-const IDLE: u32 = 0;
-
 impl<B: AsRef<[u8]>> Closer<B> {
     /// A driver whose sockets are registered under `first_token` and the tokens after it, as many
     /// as [`max_draining`](Self::max_draining) says; the caller keeps its own tokens below.
@@ -114,16 +93,7 @@ impl<B: AsRef<[u8]>> Closer<B> {
         Self {
             first_token: first_token.0,
             limits,
-            max_draining: MAX_DRAINING,
-            turn_size: TURN_SIZE,
-            slots: Slab::new(),
-            next_generation: 0,
-            ready: VecDeque::new(),
-            deadlines: Deadlines::new(now),
-            idle: Rings::new(1),
-            finished: VecDeque::new(),
-            stop_at: None,
-            scratch: vec![0; TURN_BYTES].into_boxed_slice(),
+            driver: Driver::new(now),
         }
     }
 
@@ -131,14 +101,14 @@ impl<B: AsRef<[u8]>> Closer<B> {
     /// for the longest time. Default: 16,384. At least 1.
     #[must_use]
     pub fn max_draining(mut self, most: usize) -> Self {
-        self.max_draining = most.clamp(1, u32::MAX as usize / 2);
+        self.driver.max_draining = most.clamp(1, u32::MAX as usize / 2);
         self
     }
 
     /// How many ready teardowns one turn serves. Default: 1,024. At least 1.
     #[must_use]
     pub fn turn_size(mut self, most: usize) -> Self {
-        self.turn_size = most.max(1);
+        self.driver.turn_size = most.max(1);
         self
     }
 
@@ -208,32 +178,22 @@ impl<B: AsRef<[u8]>> Closer<B> {
         let Some(index) = event.token().0.checked_sub(self.first_token) else {
             return false;
         };
-        let Some(slot) = self.slots.get_mut(index) else {
+        let Some(socket) = self.driver.socket(index) else {
             // Of a teardown that is over, within our range of tokens.
-            return index < self.max_draining;
+            return index < self.driver.max_draining;
         };
-        slot.end.note(event);
+        socket.end.note(event);
         // Every flag but plain writability means that a read may tell something.
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            slot.teardown.handle(Event::Readable, now);
-        }
-        if event.is_writable() || event.is_write_closed() || event.is_error() {
-            slot.teardown.handle(Event::Writable, now);
-        }
-        self.queue(index);
+        let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+        let writable = event.is_writable() || event.is_write_closed() || event.is_error();
+        self.driver.hint(index, readable, writable, now);
         true
     }
 
     /// How long `Poll::poll` may wait before the next [`turn`](Self::turn); `None`: for ever.
     #[must_use]
     pub fn poll_timeout(&self, now: Instant) -> Option<Duration> {
-        if self.ready.is_empty() && self.finished.is_empty() {
-            self.deadlines
-                .next()
-                .map(|at| at.saturating_duration_since(now))
-        } else {
-            Some(Duration::ZERO)
-        }
+        self.driver.poll_timeout(now)
     }
 
     /// Does what can be done now: flushes, FINs, reads, deadlines, closes.
@@ -247,148 +207,80 @@ impl<B: AsRef<[u8]>> Closer<B> {
     /// [`turn`](Self::turn), with a receiver for the bytes of teardowns begun with
     /// [`finish`](Self::finish): it is handed each chunk, in order, with its teardown's key.
     pub fn turn_with(&mut self, now: Instant, mut deliver: impl FnMut(Key, &[u8])) {
-        while let Some(index) = self.deadlines.pop(now) {
-            self.queue(index);
-        }
-        for _ in 0..self.ready.len().min(self.turn_size) {
-            let Some(key) = self.ready.pop_front() else {
-                break;
-            };
-            let index = key.index as usize;
-            if self
-                .slots
-                .get(index)
-                .is_some_and(|slot| slot.generation == key.generation)
-            {
-                self.step(index, now, &mut deliver);
-            }
-        }
+        self.driver.turn(now, &mut deliver);
     }
 
     /// Whether a turn has something to do now, without waiting for events.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.ready.is_empty()
+        self.driver.is_ready()
     }
 
     /// The next teardown that is over.
     pub fn poll_finished(&mut self) -> Option<Finished> {
-        self.finished.pop_front()
+        self.driver.poll_finished()
     }
 
     /// Wants every teardown, present or to come, to end by `deadline`. Only ever shortens: no FIN
     /// is skipped, and a later deadline than one already given changes nothing.
     pub fn stop(&mut self, deadline: Instant, now: Instant) {
-        self.stop_at = Some(
-            self.stop_at
-                .map_or(deadline, |earlier| earlier.min(deadline)),
-        );
-        for (index, slot) in &mut self.slots {
-            slot.teardown.handle(Event::Stop(deadline), now);
-            if !std::mem::replace(&mut slot.queued, true) {
-                self.ready.push_back(slot.key(index));
-            }
-        }
+        self.driver.stop(deadline, now);
     }
 
     /// Ends one teardown by RST, in the next turn. `false` if it is over already.
     pub fn abort(&mut self, key: Key, now: Instant) -> bool {
-        let index = key.index as usize;
-        match self.slots.get_mut(index) {
-            Some(slot) if slot.generation == key.generation => {
-                slot.teardown.handle(Event::Abort, now);
-                self.queue(index);
-                true
-            }
-            _ => false,
-        }
+        self.driver.abort(key, now)
     }
 
     /// How many teardowns are under way.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.driver.len()
     }
 
     /// Whether no teardown is under way and no report waits to be taken: the process may exit.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty() && self.finished.is_empty()
+        self.driver.is_empty()
     }
 
-    fn queue(&mut self, index: usize) {
-        if let Some(slot) = self.slots.get_mut(index)
-            && !std::mem::replace(&mut slot.queued, true)
-        {
-            self.ready.push_back(slot.key(index));
-        }
-    }
-
-    /// Lets one teardown do what it can within its budget, and sees to it that it is looked at
-    /// again: queued, timed, or armed for an event.
-    fn step(&mut self, index: usize, now: Instant, deliver: &mut dyn FnMut(Key, &[u8])) {
-        let Some(slot) = self.slots.get_mut(index) else {
-            return;
+    fn admit(
+        &mut self,
+        registry: &Registry,
+        stream: Stream,
+        unsent: B,
+        teardown: Teardown,
+        now: Instant,
+    ) -> Key {
+        let first_token = self.first_token;
+        let watch = |socket: &mut Watched, index: usize| match first_token.checked_add(index) {
+            Some(token) => socket.stream.watch(registry, Token(token)),
+            None => Err(std::io::ErrorKind::InvalidInput.into()),
         };
-        slot.queued = false;
-        let key = slot.key(index);
-        let (mut calls, mut bytes) = (TURN_CALLS, TURN_BYTES);
-        loop {
-            let action = slot.teardown.poll(now);
-            let event = match action {
-                Action::Wait { until } => {
-                    if let Some(at) = until {
-                        self.deadlines.arm(index, at);
-                    }
-                    return;
-                }
-                Action::Write | Action::Receive if calls == 0 || bytes == 0 => {
-                    // No edge is owed to one that stops before "would block".
-                    slot.queued = true;
-                    self.ready.push_back(key);
-                    return;
-                }
-                Action::Close | Action::Abort => return self.release(index, action, now),
-                Action::Finished => return,
-                action => {
-                    let room = bytes.clamp(1, TURN_BYTES);
-                    slot.answer(action, &mut self.scratch[..room], &mut |chunk| {
-                        deliver(key, chunk)
-                    })
-                }
-            };
-            if let Event::Received { bytes: n } | Event::Written { bytes: n } = event {
-                calls -= 1;
-                bytes = bytes.saturating_sub(n);
-                self.idle.remove(index);
-                self.idle.push(IDLE, index);
-            }
-            slot.teardown.handle(event, now);
-            slot.trace.phase(slot.teardown.phase());
-        }
+        self.driver
+            .admit(Watched::new(stream), unsent, teardown, now, watch)
     }
+}
 
-    fn release(&mut self, index: usize, action: Action, now: Instant) {
-        let slot = self.slots.remove(index);
-        let key = slot.key(index);
-        let Slot {
-            stream,
-            mut teardown,
-            trace,
-            ..
-        } = slot;
-        if action == Action::Abort
-            && let Err(failed) = stream.arm_abort()
-        {
-            teardown.handle(failed, now);
-        }
-        drop(stream);
-        teardown.handle(Event::Closed, now);
-        self.deadlines.cancel(index);
-        self.idle.remove(index);
-        if let Some(report) = teardown.report() {
-            trace.finished(&report);
-            self.finished.push_back(Finished { key, report });
-        }
+impl<B: AsRef<[u8]> + Default> Closer<B> {
+    /// Takes over `stream` where the caller has already half-closed: receives until the peer's
+    /// FIN, and closes. Without this, a second `shutdown` would be needed to find out that the
+    /// first was done, and it fails once the connection has come to its end meanwhile.
+    ///
+    /// The report counts from here: its `flush` is zero, and its `drain` begins now.
+    ///
+    /// The caller has half-closed only if its `shutdown` returned without an error. A socket whose
+    /// `shutdown` failed is one for [`close`](Self::close), which finds out why.
+    pub fn drain(
+        &mut self,
+        registry: &Registry,
+        stream: impl Into<Stream>,
+        receive: Receive,
+        limits: &Limits,
+        now: Instant,
+    ) -> Key {
+        let mut teardown = Teardown::new(limits, receive, 0, now);
+        teardown.handle(Event::HalfClosed, now);
+        self.admit(registry, stream.into(), B::default(), teardown, now)
     }
 }

@@ -1,28 +1,26 @@
 //! One socket of a `Closer`, with its machine.
 
-use super::{Key, Trace};
+use super::Key;
+use super::socket::Socket;
 use crate::event::{Action, Event};
-use crate::peer_end::PeerEnd;
-use crate::stream::Stream;
 use crate::teardown::{Receive, Teardown};
+use crate::trace::Trace;
 
 /// What one call may write: a kernel that takes megabytes at once would take the time of others.
-const WRITE_BYTES: usize = 256 << 10;
+pub(super) const WRITE_BYTES: usize = 256 << 10;
 
 #[derive(Debug)]
-pub(super) struct Slot<B> {
-    pub(super) stream: Stream,
+pub(super) struct Slot<S, B> {
+    pub(super) socket: S,
     pub(super) teardown: Teardown,
     pub(super) unsent: B,
     pub(super) written: usize,
-    /// What the events have said of the peer's end.
-    pub(super) end: PeerEnd,
     pub(super) generation: u32,
     pub(super) queued: bool,
     pub(super) trace: Trace,
 }
 
-impl<B: AsRef<[u8]>> Slot<B> {
+impl<S: Socket, B: AsRef<[u8]>> Slot<S, B> {
     pub(super) fn key(&self, index: usize) -> Key {
         Key {
             index: index as u32,
@@ -41,26 +39,26 @@ impl<B: AsRef<[u8]>> Slot<B> {
         match action {
             Action::Write => {
                 let unsent = self.unsent.as_ref().get(self.written..).unwrap_or_default();
-                let event = self.stream.write(&unsent[..unsent.len().min(WRITE_BYTES)]);
+                let event = self.socket.write(&unsent[..unsent.len().min(WRITE_BYTES)]);
                 if let Event::Written { bytes } = event {
                     self.written += bytes;
                 }
                 event
             }
-            Action::HalfClose => self.stream.half_close(),
+            Action::HalfClose => self.socket.half_close(),
             Action::Receive => match self.teardown.receive() {
-                Receive::Discard => self.stream.discard(scratch, self.end),
+                Receive::Discard => self.socket.discard(scratch),
                 Receive::Deliver => {
-                    let event = self.stream.receive(scratch, self.end);
+                    let event = self.socket.receive(scratch);
                     if let Event::Received { bytes } = event {
                         deliver(&scratch[..bytes]);
                     }
                     event
                 }
             },
-            Action::AskError => self.stream.pending_error(self.end),
-            Action::AskAck => self.stream.ack(self.teardown.fin()),
-            Action::AskUnread => self.stream.unread(),
+            Action::AskError => self.socket.pending_error(),
+            Action::AskAck => self.socket.ack(self.teardown.fin()),
+            Action::AskUnread => self.socket.unread(),
             // The driver's own business; as a hint they change nothing.
             Action::Wait { .. } | Action::Close | Action::Abort | Action::Finished => {
                 Event::Readable

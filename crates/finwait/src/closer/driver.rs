@@ -1,0 +1,288 @@
+//! What a `Closer` does, whatever its sockets are: which teardown is served when, and how much of it.
+//!
+//! Neither mio nor the operating system is named here, so that the tests can run it with thousands
+//! of sockets that are only imagined.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use super::slot::Slot;
+use super::socket::Socket;
+use super::{Finished, Key};
+use crate::deadlines::Deadlines;
+use crate::event::{Action, Event};
+use crate::report::{Operation, OsError};
+use crate::rings::Rings;
+use crate::teardown::Teardown;
+use crate::trace::Trace;
+
+/// Beyond this many, the longest-idle teardown makes room.
+const MAX_DRAINING: usize = 16_384;
+/// How many teardowns one turn serves. At some microseconds each, a turn stays near 10 ms.
+const TURN_SIZE: usize = 1_024;
+/// What one teardown may receive or write in one turn, in calls and in bytes.
+pub(super) const TURN_CALLS: u32 = 16;
+pub(super) const TURN_BYTES: usize = 64 << 10;
+const IDLE: u32 = 0;
+
+#[derive(Debug)]
+pub(super) struct Driver<S, B> {
+    pub(super) max_draining: usize,
+    pub(super) turn_size: usize,
+    slots: Slab<Slot<S, B>>,
+    next_generation: u32,
+    /// Teardowns with something to do now, each once at most (`Slot::queued`). One that was evicted
+    /// meanwhile leaves its entry behind, which must not count for the next in the same slot.
+    ready: VecDeque<Key>,
+    deadlines: Deadlines,
+    /// One ring: every slot, the longest without progress first.
+    idle: Rings,
+    finished: VecDeque<Finished>,
+    stop_at: Option<Instant>,
+    scratch: Box<[u8]>,
+}
+
+impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            max_draining: MAX_DRAINING,
+            turn_size: TURN_SIZE,
+            slots: Slab::new(),
+            next_generation: 0,
+            ready: VecDeque::new(),
+            deadlines: Deadlines::new(now),
+            idle: Rings::new(1),
+            finished: VecDeque::new(),
+            stop_at: None,
+            scratch: vec![0; TURN_BYTES].into_boxed_slice(),
+        }
+    }
+
+    /// Takes over a socket; `watch` sees to it that its readiness is told under the index it gets.
+    pub(super) fn admit(
+        &mut self,
+        mut socket: S,
+        unsent: B,
+        mut teardown: Teardown,
+        now: Instant,
+        watch: impl FnOnce(&mut S, usize) -> std::io::Result<()>,
+    ) -> Key {
+        if self.slots.len() >= self.max_draining {
+            self.evict_longest_idle(now);
+        }
+        if let Some(deadline) = self.stop_at {
+            teardown.handle(Event::Stop(deadline), now);
+        }
+        let entry = self.slots.vacant_entry();
+        let index = entry.key();
+        if let Err(error) = watch(&mut socket, index) {
+            teardown.handle(
+                Event::Failed(Operation::Register, OsError::from(&error)),
+                now,
+            );
+        }
+        let generation = self.next_generation;
+        self.next_generation = generation.wrapping_add(1);
+        let unwritten = unsent.as_ref().len();
+        let trace = Trace::start(index, unwritten, teardown.receive(), teardown.phase());
+        entry.insert(Slot {
+            socket,
+            teardown,
+            unsent,
+            written: 0,
+            generation,
+            queued: true,
+            trace,
+        });
+        let key = Key {
+            index: index as u32,
+            generation,
+        };
+        self.ready.push_back(key);
+        self.idle.push(IDLE, index);
+        key
+    }
+
+    fn evict_longest_idle(&mut self, now: Instant) {
+        if let Some(index) = self.idle.first(IDLE)
+            && let Some(slot) = self.slots.get_mut(index)
+        {
+            slot.teardown.handle(Event::Evict, now);
+            // It only asks its last questions from here on, and has nothing to deliver.
+            self.step(index, now, &mut |_, _| {});
+        }
+    }
+
+    /// The socket under this index, if a teardown has it.
+    pub(super) fn socket(&mut self, index: usize) -> Option<&mut S> {
+        self.slots.get_mut(index).map(|slot| &mut slot.socket)
+    }
+
+    /// Takes note of readiness.
+    pub(super) fn hint(&mut self, index: usize, readable: bool, writable: bool, now: Instant) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        if readable {
+            slot.teardown.handle(Event::Readable, now);
+        }
+        if writable {
+            slot.teardown.handle(Event::Writable, now);
+        }
+        self.queue(index);
+    }
+
+    pub(super) fn poll_timeout(&self, now: Instant) -> Option<Duration> {
+        if self.ready.is_empty() && self.finished.is_empty() {
+            self.deadlines
+                .next()
+                .map(|at| at.saturating_duration_since(now))
+        } else {
+            Some(Duration::ZERO)
+        }
+    }
+
+    pub(super) fn turn(&mut self, now: Instant, deliver: &mut dyn FnMut(Key, &[u8])) {
+        while let Some(index) = self.deadlines.pop(now) {
+            self.queue(index);
+        }
+        // Those that become ready meanwhile, again or for the first time, have the next turn.
+        let mut left = self.ready.len();
+        let mut served = 0;
+        while left > 0 && served < self.turn_size {
+            left -= 1;
+            let Some(key) = self.ready.pop_front() else {
+                break;
+            };
+            let index = key.index as usize;
+            // What an evicted one has left behind takes nobody's turn.
+            if self
+                .slots
+                .get(index)
+                .is_some_and(|slot| slot.generation == key.generation)
+            {
+                served += 1;
+                self.step(index, now, deliver);
+            }
+        }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    pub(super) fn poll_finished(&mut self) -> Option<Finished> {
+        self.finished.pop_front()
+    }
+
+    pub(super) fn stop(&mut self, deadline: Instant, now: Instant) {
+        self.stop_at = Some(
+            self.stop_at
+                .map_or(deadline, |earlier| earlier.min(deadline)),
+        );
+        for (index, slot) in &mut self.slots {
+            slot.teardown.handle(Event::Stop(deadline), now);
+            if !std::mem::replace(&mut slot.queued, true) {
+                self.ready.push_back(slot.key(index));
+            }
+        }
+    }
+
+    pub(super) fn abort(&mut self, key: Key, now: Instant) -> bool {
+        let index = key.index as usize;
+        match self.slots.get_mut(index) {
+            Some(slot) if slot.generation == key.generation => {
+                slot.teardown.handle(Event::Abort, now);
+                self.queue(index);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty() && self.finished.is_empty()
+    }
+
+    fn queue(&mut self, index: usize) {
+        if let Some(slot) = self.slots.get_mut(index)
+            && !std::mem::replace(&mut slot.queued, true)
+        {
+            self.ready.push_back(slot.key(index));
+        }
+    }
+
+    /// Lets one teardown do what it can within its budget, and sees to it that it is looked at
+    /// again: queued, timed, or armed for an event.
+    fn step(&mut self, index: usize, now: Instant, deliver: &mut dyn FnMut(Key, &[u8])) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        slot.queued = false;
+        let key = slot.key(index);
+        let (mut calls, mut bytes) = (TURN_CALLS, TURN_BYTES);
+        loop {
+            let action = slot.teardown.poll(now);
+            let event = match action {
+                Action::Wait { until } => {
+                    if let Some(at) = until {
+                        self.deadlines.arm(index, at);
+                    }
+                    return;
+                }
+                Action::Write | Action::Receive if calls == 0 || bytes == 0 => {
+                    // No edge is owed to one that stops before "would block".
+                    slot.queued = true;
+                    self.ready.push_back(key);
+                    return;
+                }
+                Action::Close | Action::Abort => return self.release(index, action, now),
+                Action::Finished => return,
+                action => {
+                    let room = bytes.clamp(1, TURN_BYTES);
+                    slot.answer(action, &mut self.scratch[..room], &mut |chunk| {
+                        deliver(key, chunk)
+                    })
+                }
+            };
+            if let Event::Received { bytes: n } | Event::Written { bytes: n } = event {
+                calls -= 1;
+                bytes = bytes.saturating_sub(n);
+                self.idle.remove(index);
+                self.idle.push(IDLE, index);
+            }
+            slot.teardown.handle(event, now);
+            slot.trace.phase(slot.teardown.phase());
+        }
+    }
+
+    fn release(&mut self, index: usize, action: Action, now: Instant) {
+        let slot = self.slots.remove(index);
+        let key = slot.key(index);
+        let Slot {
+            mut socket,
+            mut teardown,
+            trace,
+            ..
+        } = slot;
+        if action == Action::Abort
+            && let Err(failed) = socket.arm_abort()
+        {
+            teardown.handle(failed, now);
+        }
+        drop(socket);
+        teardown.handle(Event::Closed, now);
+        self.deadlines.cancel(index);
+        self.idle.remove(index);
+        if let Some(report) = teardown.report() {
+            trace.finished(&report);
+            self.finished.push_back(Finished { key, report });
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The wire between imagined sockets and their peers, and what is true of each connection.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::ErrorKind;
+
+use super::dice::Dice;
+use super::peer::{Kind, Peer};
+use crate::closer::driver::{TURN_BYTES, TURN_CALLS};
+use crate::report::OsError;
+
+pub(super) const SEND_BUFFER: u64 = 200_000;
+const RECEIVE_BUFFER: u64 = 120_000;
+const SEGMENT: u64 = 20_000;
+/// The first of the retransmission times.
+const RTO: u64 = 200_000;
+
+/// What arrives at our side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wire {
+    /// The peer's TCP has everything up to here; our FIN is the byte after the last.
+    Ack(u64),
+    Data(u64),
+    Fin,
+    Reset,
+    GivenUp,
+    /// The peer has room to think about what to send next.
+    Think,
+}
+
+/// When, in which order, to whom.
+type Due = Reverse<(u64, u64, usize, Wire)>;
+
+#[derive(Debug)]
+pub(super) struct Net {
+    pub(super) now: u64,
+    pub(super) conns: Vec<Conn>,
+    queue: BinaryHeap<Due>,
+    order: u64,
+    pub(super) dice: Dice,
+    pub(super) events: u64,
+    pub(super) calls: u64,
+    pub(super) turn: u64,
+    /// Edges that were not told yet: connection, readable, writable.
+    pub(super) edges: Vec<(usize, bool, bool)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Conn {
+    pub(super) peer: Peer,
+    /// Whether this system tells of acknowledgements.
+    pub(super) tells: bool,
+    pub(super) written: u64,
+    pub(super) fin: bool,
+    /// Our FIN counts as one.
+    pub(super) acked: u64,
+    /// What the last ack that is under way says.
+    ack_under_way: u64,
+    pub(super) arrived: u64,
+    pub(super) read: u64,
+    /// Bytes of the peer's that are on their way.
+    under_way: u64,
+    sent: u64,
+    pub(super) peer_fin: bool,
+    fin_under_way: bool,
+    error: Option<ErrorKind>,
+    pub(super) died: Option<Wire>,
+    pub(super) told: Option<ErrorKind>,
+    pub(super) released: bool,
+    pub(super) aborted: bool,
+    pub(super) largest_read: u64,
+    pub(super) blocked_write: bool,
+    /// Of the present turn: its number, calls that move bytes, and bytes.
+    budget: (u64, u32, u64),
+    pub(super) first_call_in_turn: Option<u64>,
+}
+
+impl Net {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            now: 0,
+            conns: Vec::new(),
+            queue: BinaryHeap::new(),
+            order: 0,
+            dice: Dice::new(seed),
+            events: 0,
+            calls: 0,
+            turn: 0,
+            edges: Vec::new(),
+        }
+    }
+
+    /// Begins a connection; what its peer does by itself begins too.
+    pub(super) fn connect(&mut self, peer: Peer, tells: bool) -> usize {
+        let id = self.conns.len();
+        self.conns.push(Conn::new(peer, tells));
+        match peer.kind {
+            Kind::FinFirst => {
+                // Before our side begins: what it had to say, and its FIN.
+                let conn = &mut self.conns[id];
+                conn.arrived = peer.sends.min(RECEIVE_BUFFER);
+                conn.sent = conn.arrived;
+                conn.peer_fin = true;
+            }
+            Kind::Reset | Kind::Gone => {
+                let wire = if peer.kind == Kind::Reset {
+                    Wire::Reset
+                } else {
+                    Wire::GivenUp
+                };
+                self.send(id, peer.at, wire);
+                self.send(id, peer.latency, Wire::Think);
+            }
+            Kind::FinAtATime => {
+                self.send(id, peer.latency, Wire::Think);
+                self.send(id, peer.at, Wire::Think);
+            }
+            _ => self.send(id, peer.latency, Wire::Think),
+        }
+        id
+    }
+
+    fn send(&mut self, id: usize, after: u64, wire: Wire) {
+        self.order += 1;
+        let due = self.now + after;
+        self.queue.push(Reverse((due, self.order, id, wire)));
+    }
+
+    /// How long a packet takes: the way, and what it takes to send it again if it was lost.
+    fn delay(&mut self, peer: &Peer) -> u64 {
+        let mut delay = peer.latency;
+        let mut again = RTO;
+        while self.dice.per_mille(peer.loss) && again < 8 * RTO {
+            delay += again;
+            again *= 2;
+        }
+        delay
+    }
+
+    /// When something arrives next.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.queue.peek().map(|&Reverse((at, ..))| at)
+    }
+
+    /// Lets everything arrive that is due.
+    pub(super) fn catch_up(&mut self) {
+        while let Some(&Reverse((at, _, id, wire))) = self.queue.peek() {
+            if at > self.now {
+                break;
+            }
+            self.queue.pop();
+            self.events += 1;
+            self.arrive(id, wire);
+        }
+    }
+
+    fn arrive(&mut self, id: usize, wire: Wire) {
+        let conn = &mut self.conns[id];
+        if conn.is_over() || conn.released {
+            return;
+        }
+        match wire {
+            Wire::Ack(upto) => {
+                let fin_acked = conn.fin && upto > conn.written;
+                let room = upto > conn.acked && (conn.blocked_write || fin_acked);
+                conn.acked = conn.acked.max(upto);
+                if room {
+                    conn.blocked_write = false;
+                    self.edges.push((id, false, true));
+                }
+                let (peer, latency) = (conn.peer, conn.peer.latency);
+                if peer.kind == Kind::Honest || peer.kind == Kind::FinThenReset {
+                    self.send(id, latency, Wire::Think);
+                }
+                self.acknowledge(id);
+            }
+            Wire::Data(bytes) => {
+                conn.under_way -= bytes;
+                conn.arrived += bytes;
+                self.edges.push((id, true, false));
+                let latency = conn.peer.latency;
+                if conn.peer.kind != Kind::Drip {
+                    self.send(id, latency, Wire::Think);
+                }
+            }
+            Wire::Fin => {
+                conn.peer_fin = true;
+                self.edges.push((id, true, false));
+                if conn.peer.kind == Kind::FinThenReset {
+                    let after = conn.peer.at / 8;
+                    self.send(id, after, Wire::Reset);
+                }
+            }
+            Wire::Reset | Wire::GivenUp => {
+                conn.die(wire);
+                self.edges.push((id, true, true));
+            }
+            Wire::Think => self.think(id),
+        }
+    }
+
+    /// What the peer sends next.
+    fn think(&mut self, id: usize) {
+        let now = self.now;
+        let conn = &self.conns[id];
+        let peer = conn.peer;
+        if conn.fin_under_way || conn.peer_fin {
+            return;
+        }
+        let window = RECEIVE_BUFFER.saturating_sub(conn.arrived - conn.read + conn.under_way);
+        let (bytes, again) = match peer.kind {
+            Kind::Flood => (SEGMENT, None),
+            Kind::Drip => (1, Some(peer.at.max(1_000))),
+            Kind::FinFirst => (0, None),
+            _ => (SEGMENT.min(peer.sends - conn.sent), None),
+        };
+        let bytes = bytes.min(window);
+        if bytes > 0 {
+            let conn = &mut self.conns[id];
+            conn.sent += bytes;
+            conn.under_way += bytes;
+            let delay = self.delay(&peer);
+            self.send(id, delay, Wire::Data(bytes));
+        } else if window == 0 {
+            // A zero-window probe: the reader may be slow, or never come.
+            if matches!(peer.kind, Kind::Flood) || self.conns[id].sent < peer.sends {
+                self.send(id, RTO, Wire::Think);
+            }
+        }
+        if let Some(again) = again {
+            self.send(id, again, Wire::Think);
+        }
+        let conn = &self.conns[id];
+        let has_ours = conn.fin && conn.acked > conn.written;
+        let all_sent = conn.sent >= peer.sends && conn.under_way == 0;
+        let ends = match peer.kind {
+            Kind::Honest => has_ours && all_sent,
+            Kind::FinThenReset => all_sent,
+            Kind::FinAtATime => now >= peer.at && all_sent,
+            _ => false,
+        };
+        if ends {
+            self.conns[id].fin_under_way = true;
+            let delay = self.delay(&peer);
+            self.send(id, delay, Wire::Fin);
+        }
+    }
+
+    /// The peer's TCP gets what we have sent, and says so.
+    pub(super) fn acknowledge(&mut self, id: usize) {
+        let conn = &mut self.conns[id];
+        let taken = conn.written.min(conn.peer.takes);
+        let all = taken == conn.written;
+        let upto = taken + u64::from(conn.fin && all);
+        if upto <= conn.ack_under_way || conn.peer.kind == Kind::Gone {
+            return;
+        }
+        conn.ack_under_way = upto;
+        let peer = conn.peer;
+        let there = self.delay(&peer);
+        let back = self.delay(&peer);
+        self.send(id, there + back, Wire::Ack(upto));
+    }
+}
+
+impl Conn {
+    fn new(peer: Peer, tells: bool) -> Self {
+        Self {
+            peer,
+            tells,
+            written: 0,
+            fin: false,
+            acked: 0,
+            ack_under_way: 0,
+            arrived: 0,
+            read: 0,
+            under_way: 0,
+            sent: 0,
+            peer_fin: false,
+            fin_under_way: false,
+            error: None,
+            died: None,
+            told: None,
+            released: false,
+            aborted: false,
+            largest_read: 0,
+            blocked_write: false,
+            budget: (0, 0, 0),
+            first_call_in_turn: None,
+        }
+    }
+
+    pub(super) fn fin_acked(&self) -> bool {
+        self.fin && self.acked > self.written
+    }
+
+    /// Both FINs are acknowledged, or it is dead.
+    fn is_over(&self) -> bool {
+        self.died.is_some() || (self.fin_acked() && self.peer_fin)
+    }
+
+    fn die(&mut self, wire: Wire) {
+        self.died = Some(wire);
+        self.error = Some(match wire {
+            Wire::GivenUp => ErrorKind::TimedOut,
+            _ if self.peer_fin && !self.fin => ErrorKind::BrokenPipe,
+            _ => ErrorKind::ConnectionReset,
+        });
+    }
+
+    pub(super) fn take(&mut self) -> Option<OsError> {
+        let kind = self.error.take()?;
+        self.told.get_or_insert(kind);
+        Some(OsError::from(&std::io::Error::from(kind)))
+    }
+
+    /// S11: what one connection does in one turn.
+    pub(super) fn spend(&mut self, turn: u64, bytes: u64, most: u64) {
+        if self.budget.0 != turn {
+            self.budget = (turn, 0, 0);
+        }
+        assert!(
+            self.budget.2 < TURN_BYTES as u64,
+            "S11: more after {} bytes in one turn",
+            self.budget.2
+        );
+        self.budget.1 += 1;
+        self.budget.2 += bytes;
+        assert!(
+            self.budget.1 <= TURN_CALLS,
+            "S11: more than {TURN_CALLS} calls"
+        );
+        assert!(bytes <= most, "S11: {bytes} bytes at once");
+    }
+}

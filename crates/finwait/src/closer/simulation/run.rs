@@ -1,0 +1,382 @@
+//! One seed: a loop like a user's, in a world that is not kind to it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::dice::Dice;
+use super::net::Net;
+use super::peer::Peer;
+use super::socket::Imagined;
+use super::truth::{self, Given};
+use crate::closer::Key;
+use crate::closer::driver::Driver;
+use crate::limits::{FinishOn, Limits, OnDeadline, OnLimit};
+use crate::report::Ending;
+use crate::teardown::{Receive, Teardown};
+
+/// What a run came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) connections: u64,
+    pub(super) turns: u64,
+    pub(super) calls: u64,
+    pub(super) events: u64,
+    pub(super) hints: BTreeMap<&'static str, u64>,
+    pub(super) endings: BTreeMap<String, u64>,
+}
+
+impl Outcome {
+    pub(super) fn add(&mut self, other: Self) {
+        self.connections += other.connections;
+        self.turns += other.turns;
+        self.calls += other.calls;
+        self.events += other.events;
+        for (name, times) in other.hints {
+            *self.hints.entry(name).or_default() += times;
+        }
+        for (ending, times) in other.endings {
+            *self.endings.entry(ending).or_default() += times;
+        }
+    }
+}
+
+/// How unkind the world is, each in a thousand.
+#[derive(Debug, Clone, Copy)]
+struct Faults {
+    lost: u64,
+    doubled: u64,
+    for_nothing: u64,
+    stale: u64,
+    held_back: u64,
+    late: u64,
+}
+
+/// Of the wheel of deadlines.
+const TICK: u64 = 1_000;
+
+pub(super) struct Run {
+    start: Instant,
+    net: Rc<RefCell<Net>>,
+    driver: Driver<Imagined, Vec<u8>>,
+    dice: Dice,
+    faults: Faults,
+    /// How many are still to be handed over, and how many at most at once.
+    to_come: u64,
+    burst: u64,
+    given: HashMap<usize, Given>,
+    /// Of the connections that are under way, by key.
+    keys: HashMap<Key, usize>,
+    index_of: HashMap<usize, usize>,
+    used_indices: Vec<usize>,
+    stopped: bool,
+    /// The time that the loop has spent elsewhere, in all.
+    elsewhere: u64,
+    outcome: Outcome,
+}
+
+impl Run {
+    pub(super) fn new(seed: u64) -> Self {
+        let start = Instant::now();
+        let mut dice = Dice::new(seed ^ 0x5eed);
+        let kind = dice.per_mille(300);
+        let mut often = |most: u64| if kind { 0 } else { dice.between(0, most) };
+        let faults = Faults {
+            lost: often(30),
+            doubled: often(200),
+            for_nothing: often(100),
+            stale: often(100),
+            held_back: often(300),
+            late: often(100),
+        };
+        let mut driver = Driver::new(start);
+        driver.turn_size = dice.one_of(&[1, 7, 100, 1_024]);
+        driver.max_draining = dice.one_of(&[1, 20, 500, 16_384, 16_384, 16_384]);
+        let to_come = dice.one_of(&[1, 10, 300, 300, 1_500, 5_000]);
+        Self {
+            start,
+            net: Rc::new(RefCell::new(Net::new(seed))),
+            driver,
+            burst: dice.one_of(&[1, 10, 1_000]),
+            dice,
+            faults,
+            to_come,
+            given: HashMap::new(),
+            keys: HashMap::new(),
+            index_of: HashMap::new(),
+            used_indices: Vec::new(),
+            stopped: false,
+            elsewhere: 0,
+            outcome: Outcome::default(),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.net.borrow().now
+    }
+
+    fn at(&self, micros: u64) -> Instant {
+        self.start + Duration::from_micros(micros)
+    }
+
+    pub(super) fn finish(mut self) -> Outcome {
+        while self.to_come > 0 || !self.driver.is_empty() {
+            self.hand_over();
+            self.wish();
+            self.wait();
+            self.tell();
+            self.turn();
+            self.take_reports();
+            assert!(
+                self.outcome.turns < 2_000_000,
+                "L1: it does not come to an end"
+            );
+        }
+        assert!(
+            self.keys.is_empty(),
+            "S5: {} without a report",
+            self.keys.len()
+        );
+        let now = self.at(self.now());
+        assert_eq!(
+            self.driver.poll_timeout(now),
+            None,
+            "a deadline is left of nobody"
+        );
+        let net = self.net.borrow();
+        assert!(
+            net.conns.iter().all(|conn| conn.released),
+            "S4: not released"
+        );
+        self.outcome.calls = net.calls;
+        self.outcome.events = net.events;
+        self.outcome
+    }
+
+    fn hand_over(&mut self) {
+        let many = self.dice.between(0, self.burst).min(self.to_come);
+        for _ in 0..many {
+            self.to_come -= 1;
+            let limits = limits(&mut self.dice);
+            let receive = self.dice.one_of(&[Receive::Discard, Receive::Deliver]);
+            let payload = self.dice.one_of(&[0, 0, 1, 5_000, 600_000]);
+            let peer = Peer::roll(&mut self.dice);
+            let tells = self.dice.per_mille(700);
+            let now = self.now();
+            let id = self.net.borrow_mut().connect(peer, tells);
+            let teardown = Teardown::new(&limits, receive, payload, self.at(now));
+            let socket = Imagined {
+                net: Rc::clone(&self.net),
+                id,
+            };
+            let at = self.at(now);
+            let mut index = 0;
+            let unsent = vec![0; payload as usize];
+            let key = self.driver.admit(socket, unsent, teardown, at, |_, given| {
+                index = given;
+                Ok(())
+            });
+            let given = Given {
+                limits,
+                receive,
+                payload,
+                began: now,
+                elsewhere: self.elsewhere,
+                in_turn: self.outcome.turns,
+                abort_wished: false,
+                delivered: 0,
+            };
+            self.given.insert(id, given);
+            assert!(self.keys.insert(key, id).is_none(), "a key that was used");
+            self.index_of.insert(id, index);
+            self.used_indices.push(index);
+            self.outcome.connections += 1;
+            let most = self.driver.max_draining;
+            assert!(self.driver.len() <= most, "more than {most} at once");
+        }
+    }
+
+    fn wish(&mut self) {
+        let now = self.now();
+        if self.dice.per_mille(20)
+            && let Some(&key) = self.keys.keys().min_by_key(|key| key.index())
+            && self.driver.abort(key, self.at(now))
+        {
+            let id = self.keys[&key];
+            if let Some(given) = self.given.get_mut(&id) {
+                given.abort_wished = true;
+            }
+        }
+        if !self.stopped && self.to_come == 0 && self.dice.per_mille(5) {
+            self.stopped = true;
+            let deadline = self.at(now + 100_000);
+            self.driver.stop(deadline, self.at(now));
+        }
+    }
+
+    /// Until something is due, here or on the wire; sometimes longer, sometimes not at all.
+    fn wait(&mut self) {
+        let now = self.now();
+        let due = self.driver.poll_timeout(self.at(now)).map(|wait| {
+            // Rounded up, as a poll that ends before its time would only be repeated.
+            now + u64::try_from(wait.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX / 2)
+        });
+        let net = self.net.borrow().next();
+        let edges = !self.net.borrow().edges.is_empty();
+        let next = match (due, net) {
+            _ if edges || self.to_come > 0 => now,
+            (Some(due), Some(net)) => due.min(net),
+            (Some(due), None) => due,
+            (None, Some(net)) => net,
+            (None, None) => {
+                assert_eq!(
+                    self.driver.len(),
+                    0,
+                    "S12: a teardown waits for nothing that could come"
+                );
+                now
+            }
+        };
+        let late = if self.dice.per_mille(self.faults.late) {
+            self.dice.between(1, 400_000)
+        } else {
+            0
+        };
+        // A handing over takes time too.
+        let step = if self.to_come > 0 { 50 } else { 0 };
+        self.elsewhere += late + step;
+        let mut net = self.net.borrow_mut();
+        net.now = next.max(now) + late + step;
+        net.catch_up();
+    }
+
+    /// Readiness, as unkindly as it may be told.
+    fn tell(&mut self) {
+        let mut edges = std::mem::take(&mut self.net.borrow_mut().edges);
+        let mut held_back = Vec::new();
+        if self.dice.per_mille(500) {
+            edges.reverse();
+        }
+        for (id, readable, writable) in edges {
+            if self.net.borrow().conns[id].released {
+                continue;
+            }
+            if self.dice.per_mille(self.faults.lost) {
+                self.count("lost");
+                continue;
+            }
+            if self.dice.per_mille(self.faults.held_back) {
+                self.count("held back");
+                held_back.push((id, readable, writable));
+                continue;
+            }
+            let index = self.index_of[&id];
+            self.hint(index, readable, writable);
+            self.count("told");
+            if self.dice.per_mille(self.faults.doubled) {
+                self.count("doubled");
+                self.hint(index, readable, writable);
+            }
+        }
+        if self.dice.per_mille(self.faults.for_nothing)
+            && let Some(&index) = self.index_of.values().min()
+        {
+            self.count("for nothing");
+            self.hint(index, true, true);
+        }
+        if self.dice.per_mille(self.faults.stale) && !self.used_indices.is_empty() {
+            // For whoever has the slot now, or for nobody.
+            self.count("stale");
+            let index = self.dice.one_of(&self.used_indices);
+            self.hint(index, true, true);
+        }
+        self.net.borrow_mut().edges.append(&mut held_back);
+    }
+
+    fn count(&mut self, name: &'static str) {
+        *self.outcome.hints.entry(name).or_default() += 1;
+    }
+
+    fn hint(&mut self, index: usize, readable: bool, writable: bool) {
+        let now = self.at(self.now());
+        self.driver.hint(index, readable, writable, now);
+    }
+
+    fn turn(&mut self) {
+        self.outcome.turns += 1;
+        self.net.borrow_mut().turn = self.outcome.turns;
+        let now = self.at(self.now());
+        let (given, keys) = (&mut self.given, &self.keys);
+        self.driver.turn(now, &mut |key, chunk| {
+            let given = keys.get(&key).and_then(|id| given.get_mut(id));
+            given.expect("bytes of a live teardown").delivered += chunk.len() as u64;
+        });
+    }
+
+    fn take_reports(&mut self) {
+        while let Some(finished) = self.driver.poll_finished() {
+            let id = self.keys.remove(&finished.key).expect("S5: one report");
+            self.index_of.remove(&id);
+            let given = self.given.remove(&id).expect("it was handed over");
+            let net = self.net.borrow();
+            truth::check(&given, &net.conns[id], &finished.report);
+            self.is_in_time(&given, finished.report.ending, net.now);
+            self.is_served_in_turn(&given, net.conns[id].first_call_in_turn);
+            let ending = format!("{:?}", finished.report.ending);
+            *self.outcome.endings.entry(ending).or_default() += 1;
+        }
+    }
+
+    /// L1. Each phase has a bound, and each turn serves `turn_size`: what is behind that is the loop's.
+    fn is_in_time(&self, given: &Given, ending: Ending, now: u64) {
+        let micros = |time: Option<Duration>| time.map_or(0, |time| time.as_micros() as u64);
+        let bound = micros(given.limits.flush_total) + micros(given.limits.drain_total);
+        let late = self.elsewhere - given.elsewhere + 4 * TICK;
+        assert!(
+            now - given.began <= bound + late,
+            "L1: {ending:?} after {} us, bound {bound}, late {late}\n{given:?}",
+            now - given.began
+        );
+    }
+
+    /// L3: with k ready teardowns each is served within k steps, `turn_size` of which are a turn.
+    fn is_served_in_turn(&self, given: &Given, first_call: Option<u64>) {
+        let Some(first_call) = first_call else {
+            return;
+        };
+        let most = self
+            .outcome
+            .connections
+            .min(self.driver.max_draining as u64);
+        let turns = most.div_ceil(self.driver.turn_size as u64);
+        assert!(
+            first_call - given.in_turn <= turns + 1,
+            "L3: served only after {} turns",
+            first_call - given.in_turn
+        );
+    }
+}
+
+fn limits(dice: &mut Dice) -> Limits {
+    let millis = Duration::from_millis;
+    Limits {
+        flush_stall: millis(dice.between(50, 400)),
+        flush_total: Some(millis(dice.between(100, 2_000))),
+        drain_idle: millis(dice.between(50, 600)),
+        drain_total: Some(millis(dice.between(100, 2_000))),
+        drain_bytes: Some(dice.one_of(&[1, 10_000, 500_000, 8 << 20])),
+        on_limit: dice.one_of(&[
+            OnLimit::Abort,
+            OnLimit::PauseAndConfirm { grace: millis(30) },
+        ]),
+        on_deadline: dice.one_of(&[OnDeadline::Close, OnDeadline::Abort]),
+        finish_on: dice.one_of(&[
+            FinishOn::PeerFin,
+            FinishOn::Acked { grace: millis(40) },
+            FinishOn::PeerFinAndAcked {
+                confirm: millis(100),
+            },
+        ]),
+    }
+}

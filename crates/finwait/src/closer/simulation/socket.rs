@@ -1,0 +1,152 @@
+//! Imagined sockets.
+//!
+//! A socket treats its caller as Linux does: what came before an error is read before it, an error
+//! is told once, the peer's FIN hides an error behind it, `shutdown` of a dead connection is
+//! ENOTCONN. `tests/model/kernel.rs` has the sources.
+
+use std::cell::RefCell;
+use std::io::ErrorKind;
+use std::rc::Rc;
+
+use super::net::{Conn, Net, SEND_BUFFER};
+use crate::closer::slot::WRITE_BYTES;
+use crate::closer::socket::Socket;
+use crate::event::{Acknowledged, Event};
+use crate::report::{Fin, Operation, OsError};
+
+/// What one discarding call takes at most: as in `stream.rs`.
+const DISCARD: u64 = 1 << 20;
+
+/// Our side's socket. Dropping it closes it.
+#[derive(Debug)]
+pub(super) struct Imagined {
+    pub(super) net: Rc<RefCell<Net>>,
+    pub(super) id: usize,
+}
+
+impl Imagined {
+    fn with<T>(&self, call: impl FnOnce(&mut Conn, u64) -> T) -> T {
+        let net = &mut *self.net.borrow_mut();
+        net.calls += 1;
+        let conn = &mut net.conns[self.id];
+        assert!(!conn.released, "S4: a call after the close");
+        conn.first_call_in_turn.get_or_insert(net.turn);
+        call(conn, net.turn)
+    }
+
+    fn read(&self, room: usize, most: u64) -> (Event, usize) {
+        assert!(room > 0, "S10: a read of length 0");
+        self.with(|conn, turn| {
+            let bytes = (conn.arrived - conn.read).min(most);
+            if bytes > 0 {
+                conn.spend(turn, bytes, most);
+                conn.read += bytes;
+                conn.largest_read = conn.largest_read.max(bytes);
+                let bytes = bytes as usize;
+                return (Event::Received { bytes }, bytes);
+            }
+            let event = if conn.peer_fin {
+                Event::ReceivedFin
+            } else if let Some(error) = conn.take() {
+                Event::Failed(Operation::Receive, error)
+            } else if conn.died.is_some() {
+                // The error was told before: what is left looks like a FIN.
+                Event::ReceivedFin
+            } else {
+                Event::ReceiveBlocked
+            };
+            (event, 0)
+        })
+    }
+}
+
+impl Socket for Imagined {
+    fn write(&mut self, bytes: &[u8]) -> Event {
+        let event = self.with(|conn, turn| {
+            assert!(!conn.fin, "S2: a write after the half-close");
+            if let Some(error) = conn.take() {
+                return Event::Failed(Operation::Write, error);
+            }
+            if conn.died.is_some() {
+                let kind = ErrorKind::BrokenPipe;
+                conn.told.get_or_insert(kind);
+                return Event::Failed(Operation::Write, OsError::from(&std::io::Error::from(kind)));
+            }
+            let room = SEND_BUFFER - (conn.written - conn.acked.min(conn.written));
+            if room == 0 {
+                conn.blocked_write = true;
+                return Event::WriteBlocked;
+            }
+            let bytes = room.min(bytes.len() as u64);
+            conn.spend(turn, bytes, WRITE_BYTES as u64);
+            conn.written += bytes;
+            Event::Written {
+                bytes: bytes as usize,
+            }
+        });
+        self.net.borrow_mut().acknowledge(self.id);
+        event
+    }
+
+    fn half_close(&mut self) -> Event {
+        let event = self.with(|conn, _| {
+            assert!(!conn.fin, "S1: a second half-close");
+            if conn.died.is_some() {
+                return Event::NotConnected;
+            }
+            conn.fin = true;
+            Event::HalfClosed
+        });
+        self.net.borrow_mut().acknowledge(self.id);
+        event
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Event {
+        let (event, bytes) = self.read(buffer.len(), buffer.len() as u64);
+        buffer[..bytes].fill(0x5a);
+        event
+    }
+
+    fn discard(&mut self, scratch: &mut [u8]) -> Event {
+        self.read(scratch.len(), DISCARD).0
+    }
+
+    fn pending_error(&mut self) -> Event {
+        Event::PendingError(self.with(|conn, _| conn.take()))
+    }
+
+    fn ack(&mut self, fin: Fin) -> Event {
+        self.with(|conn, _| {
+            let bytes = conn.written - conn.acked.min(conn.written);
+            let (fin, unacknowledged) = match (conn.tells, fin) {
+                (false, Fin::NotSent) => (Acknowledged::No, None),
+                (false, _) => (Acknowledged::Unknown, None),
+                (true, Fin::NotSent) => (Acknowledged::No, Some(bytes)),
+                (true, _) if conn.fin_acked() => (Acknowledged::Yes, Some(0)),
+                (true, _) => (Acknowledged::No, Some(bytes)),
+            };
+            Event::Ack {
+                fin,
+                unacknowledged,
+            }
+        })
+    }
+
+    fn unread(&mut self) -> Event {
+        Event::Unread(self.with(|conn, _| conn.tells.then_some(conn.arrived - conn.read)))
+    }
+
+    fn arm_abort(&mut self) -> Result<(), Event> {
+        self.with(|conn, _| conn.aborted = true);
+        Ok(())
+    }
+}
+
+impl Drop for Imagined {
+    fn drop(&mut self) {
+        // While a failed assertion unwinds, the net may be in use.
+        if let Ok(mut net) = self.net.try_borrow_mut() {
+            net.conns[self.id].released = true;
+        }
+    }
+}
