@@ -51,7 +51,7 @@ fn the_server_sees_an_rst_of_those_that_abort_or_leave_bytes_unread_and_of_no_ot
         if read_bytes(&mut stream, 5).is_some() {
             send(&mut stream, b"hello");
             let (resets, orderly) = &counters;
-            let counter = if ends_by_reset(&mut stream) {
+            let counter = if ends_by_reset(&stream) {
                 resets
             } else {
                 orderly

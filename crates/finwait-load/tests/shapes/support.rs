@@ -312,7 +312,7 @@ pub(crate) fn read_head(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// Reads until the connection is over; whether it ended by RST.
-pub(crate) fn ends_by_reset(stream: &mut TcpStream) -> bool {
+pub(crate) fn ends_by_reset(stream: &TcpStream) -> bool {
     match witness::read_to_either_end(stream).1 {
         None => false,
         Some(error) => {
