@@ -53,13 +53,16 @@ struct Faults {
     late: u64,
 }
 
+/// More than a send buffer; what is in it is of no interest.
+static PAYLOAD: [u8; 600_000] = [0; 600_000];
+
 /// Of the wheel of deadlines.
 const TICK: u64 = 1_000;
 
 pub(super) struct Run {
     start: Instant,
     net: Rc<RefCell<Net>>,
-    driver: Driver<Imagined, Vec<u8>>,
+    driver: Driver<Imagined, &'static [u8]>,
     dice: Dice,
     faults: Faults,
     /// How many are still to be handed over, and how many at most at once.
@@ -160,7 +163,7 @@ impl Run {
             self.to_come -= 1;
             let limits = limits(&mut self.dice);
             let receive = self.dice.one_of(&[Receive::Discard, Receive::Deliver]);
-            let payload = self.dice.one_of(&[0, 0, 1, 5_000, 600_000]);
+            let payload = self.dice.one_of(&[0, 0, 1, 5_000, PAYLOAD.len() as u64]);
             let peer = Peer::roll(&mut self.dice);
             let tells = self.dice.per_mille(700);
             let now = self.now();
@@ -172,7 +175,7 @@ impl Run {
             };
             let at = self.at(now);
             let mut index = 0;
-            let unsent = vec![0; payload as usize];
+            let unsent = &PAYLOAD[..payload as usize];
             let key = self.driver.admit(socket, unsent, teardown, at, |_, given| {
                 index = given;
                 Ok(())
