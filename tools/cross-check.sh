@@ -19,6 +19,8 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 need_cross_check
 # RUSTC_BOOTSTRAP lets cargo build std, for these targets alone.
 export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
+# Nothing here is ever run, and five times std is large.
+export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0
 
 # check TARGET ARGUMENT...: it calls the cargo in PATH, with the clippy-driver beside itself.
 check() {

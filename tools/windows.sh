@@ -17,6 +17,8 @@ need_windows
 
 # RUSTC_BOOTSTRAP lets cargo build std, for this target alone. It lies in the target folder, as everything does.
 export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1
+# Enough for the lines of a panic; the linker is slow with more.
+export CARGO_PROFILE_DEV_DEBUG=line-tables-only
 export CARGO_TARGET_X86_64_WIN7_WINDOWS_GNU_RUNNER=$wine
 export WINEPREFIX=$target/wine WINEARCH=win64 WINEDEBUG=-all
 # Nobody is asked to install Mono and Gecko, which no test needs.
