@@ -33,5 +33,16 @@ if [ ! -e "$WINEPREFIX/ready" ]; then
     touch "$WINEPREFIX/ready"
 fi
 
-[ $# -gt 0 ] || set -- -p finwait-platform -p finwait -p finwait-peer -p finwait-load -p finwait-probe -p finwait-cli
-timeout --kill-after=10 20m cargo test -Z build-std=std,panic_abort --target "$triple" --target-dir "$target/windows" "$@"
+run() {
+    timeout --kill-after=10 20m cargo test -Z build-std=std,panic_abort --target "$triple" --target-dir "$target/windows" "$@"
+}
+
+if [ $# -gt 0 ]; then
+    run "$@"
+    exit
+fi
+run -p finwait-platform -p finwait -p finwait-peer -p finwait-load -p finwait-probe -p finwait-cli
+# The command for Windows against this system's, which the usual compiler builds, and against itself.
+exe=$(realpath "$target")/windows/$triple/debug/finwait.exe
+env -u RUSTC -u RUSTDOC -u RUSTC_BOOTSTRAP -u CARGO_PROFILE_DEV_DEBUG FINWAIT_WINDOWS_EXE="$exe" timeout --kill-after=10 20m \
+    cargo test -p finwait-cli --test windows_command -- --ignored
