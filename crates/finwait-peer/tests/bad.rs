@@ -15,10 +15,10 @@ fn rst_resets_at_the_first_byte_and_at_a_fin() {
     let server = serve("rst");
     let mut client = connect(server.addr());
     client.write_all(b"x").unwrap();
-    read_to_reset(&mut client);
-    let mut client = connect(server.addr());
+    read_to_reset(&client);
+    let client = connect(server.addr());
     half_close(&client);
-    read_to_reset(&mut client);
+    read_to_reset(&client);
     assert_ended(&finish(server), "aborted", 2);
 }
 
@@ -30,7 +30,7 @@ fn unread_close_resets_and_destroys_what_is_queued() {
     client.write_all(b"a request that nobody reads").unwrap();
     // It reads nothing before the server has closed: the most is in the server's queue then.
     until("the close", || server.stats().finished == 1);
-    let received = read_to_reset(&mut client);
+    let received = read_to_reset(&client);
     assert!(received < BYTES, "nothing was lost");
     let summary = finish(server);
     assert_ended(&summary, "closed without a drain", 1);
@@ -42,7 +42,7 @@ fn unread_close_resets_a_client_that_reads_as_it_comes() {
     let server = serve("unread-close");
     let mut client = connect(server.addr());
     client.write_all(b"a request that nobody reads").unwrap();
-    read_to_reset(&mut client);
+    read_to_reset(&client);
     assert_ended(&finish(server), "closed without a drain", 1);
 }
 
@@ -73,6 +73,8 @@ fn silent_notices_a_reset() {
     let server = serve("silent");
     let mut client = connect(server.addr());
     client.write_all(b"x").unwrap();
+    // Not every system accepts what was reset before.
+    until("it is received", || server.stats().received_bytes == 1);
     finwait_platform::arm_abort(&client).unwrap();
     drop(client);
     until("the end", || server.stats().finished == 1);

@@ -131,6 +131,8 @@ fn late_fin_echoes_and_ends_no_sooner_than_it_says() {
 fn late_fin_notices_a_client_that_aborts_while_it_waits() {
     let server = serve("late-fin=1h");
     let client = connect(server.addr());
+    // Not every system accepts what was reset before.
+    until("it is accepted", || server.stats().open() == 1);
     half_close(&client);
     // Its FIN is taken before the RST comes, or with it; both ways it is a reset.
     finwait_platform::arm_abort(&client).unwrap();
@@ -236,8 +238,12 @@ fn http_refuses_a_head_without_end_and_ignores_half_a_one() {
 
 #[test]
 fn two_thousand_connections_are_open_at_once_and_end_well() {
-    const CONNECTIONS: usize = 2_000;
-    let files = CONNECTIONS as u64 * 2 + 100;
+    // Its time grows with the square of the number: a minute for all.
+    let connections = match support::skipped_under_wine("2,000 at once: 500 instead") {
+        true => 500,
+        false => 2_000,
+    };
+    let files = connections as u64 * 2 + 100;
     if finwait_platform::raise_open_file_limit(files)
         .unwrap()
         .is_some_and(|limit| limit.soft < files)
@@ -250,12 +256,12 @@ fn two_thousand_connections_are_open_at_once_and_end_well() {
         ..options("echo")
     });
     let server = server.spawn().unwrap();
-    let mut clients: Vec<TcpStream> = (0..CONNECTIONS).map(|_| connect(server.addr())).collect();
+    let mut clients: Vec<TcpStream> = (0..connections).map(|_| connect(server.addr())).collect();
     for client in &mut clients {
         client.write_all(b"all of us").unwrap();
     }
     until("all accepted", || {
-        server.stats().open() == CONNECTIONS as u64
+        server.stats().open() == connections as u64
     });
     for client in &clients {
         half_close(client);
@@ -263,7 +269,7 @@ fn two_thousand_connections_are_open_at_once_and_end_well() {
     for client in &mut clients {
         assert_eq!(read_to_fin(client), b"all of us");
     }
-    assert_all_well(&finish(server), CONNECTIONS as u64);
+    assert_all_well(&finish(server), connections as u64);
 }
 
 #[test]

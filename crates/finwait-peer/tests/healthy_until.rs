@@ -51,7 +51,7 @@ fn idle_rst_ends_in_a_reset_when_nothing_came_for_so_long() {
     let mut client = connect(server.addr());
     let before = Instant::now();
     echo(&mut client);
-    assert_eq!(read_to_reset(&mut client), 0);
+    assert_eq!(read_to_reset(&client), 0);
     assert!(before.elapsed() >= IDLE);
     assert_eq!(exchange(server.addr(), b"bye"), b"bye");
     assert_ended(&finish(server), "aborted", 1);
@@ -159,7 +159,7 @@ fn brittle_resets_requests_on_connections_that_it_has() {
     drop(connect(server.addr()));
     until("a broken server", || !is_answered(server.addr()));
     client.send("GET / HTTP/1.1\r\n\r\n");
-    read_to_reset(&mut client.stream);
+    read_to_reset(&client.stream);
 }
 
 #[test]
@@ -189,9 +189,9 @@ fn what_waits_before_a_dropping_server_runs_is_reset_too() {
         threads: 3,
         ..options("drop-backlog")
     });
-    let mut client = connect(server.local_addr());
+    let client = connect(server.local_addr());
     let server = server.spawn().unwrap();
-    assert_eq!(read_to_reset(&mut client), 0);
+    assert_eq!(read_to_reset(&client), 0);
     finish(server);
 }
 

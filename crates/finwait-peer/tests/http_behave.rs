@@ -9,7 +9,7 @@ use finwait_peer::{Mix, Running};
 use support::client::Client;
 use support::{
     assert_all_well, assert_ended, assert_silent, finish, half_close, half_close_acked,
-    read_to_fin, read_to_reset, serve_http, stop, until, until_hidden_reset,
+    read_to_fin, read_to_reset, serve_http, skipped_under_wine, stop, until, until_hidden_reset,
 };
 
 /// A server that behaves so, or is told to by the path; and the path.
@@ -71,7 +71,7 @@ fn what_ends_after_one_answer_says_so_and_ends_in_its_way() {
             assert_eq!(response.body.len(), size, "{behaviour}");
             assert!(response.says_close());
             match behaviour.split(['=', '?']).next() {
-                Some("rst-after-response") => assert_eq!(read_to_reset(&mut client.stream), 0),
+                Some("rst-after-response") => assert_eq!(read_to_reset(&client.stream), 0),
                 Some("fin-then-rst") => {
                     client.assert_fin();
                     until_hidden_reset(&client.stream);
@@ -100,7 +100,7 @@ fn what_sends_a_part_announces_the_whole() {
             let mut client = Client::new(server.addr());
             client.send(&format!("GET {path} HTTP/1.1\r\n\r\n"));
             if behaviour == "rst-mid-response" {
-                read_to_reset(&mut client.stream);
+                read_to_reset(&client.stream);
                 let summary = finish(server);
                 assert!(summary.sent_bytes > sent && summary.sent_bytes < 1_000);
                 continue;
@@ -121,7 +121,7 @@ fn rst_and_fin_come_instead_of_an_answer() {
     for (server, path) in both("rst") {
         let mut client = Client::new(server.addr());
         client.send(&format!("GET {path} HTTP/1.1\r\n\r\n"));
-        assert_eq!(read_to_reset(&mut client.stream), 0);
+        assert_eq!(read_to_reset(&client.stream), 0);
         assert_ended(&finish(server), "aborted", 1);
     }
     for (server, path) in both("fin") {
@@ -142,7 +142,7 @@ fn unread_close_answers_what_it_has_not_read_and_resets() {
             client.send(&format!(
                 "PUT {path} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}"
             ));
-            read_to_reset(&mut client.stream);
+            read_to_reset(&client.stream);
             let summary = finish(server);
             assert_ended(&summary, "closed without a drain", 1);
             assert_eq!(summary.received_bytes, 0);
@@ -179,6 +179,10 @@ fn no_close_and_silent_stay_for_ever() {
 fn half_close_deaf_and_abort_leave_a_client_that_half_closes_without_an_answer() {
     // One of the requests is behind another, and so is the FIN.
     for requests in [1, 2] {
+        // It tells of a FIN only once what is before it was read.
+        if requests == 2 && skipped_under_wine("a FIN behind an unread request") {
+            continue;
+        }
         for (server, path) in both("half-close-deaf") {
             let mut client = Client::new(server.addr());
             client.send(&format!("GET {path} HTTP/1.1\r\n\r\n").repeat(requests));
@@ -191,7 +195,7 @@ fn half_close_deaf_and_abort_leave_a_client_that_half_closes_without_an_answer()
             let mut client = Client::new(server.addr());
             client.send(&format!("GET {path} HTTP/1.1\r\n\r\n").repeat(requests));
             half_close(&client.stream);
-            assert_eq!(read_to_reset(&mut client.stream), 0);
+            assert_eq!(read_to_reset(&client.stream), 0);
             assert_ended(&finish(server), "aborted", 1);
         }
     }
@@ -253,7 +257,7 @@ fn an_idle_timeout_may_be_a_behaviour() {
     for (server, path) in both("idle-rst=100ms") {
         let mut client = Client::new(server.addr());
         assert_eq!(client.get(&path).status, 200);
-        read_to_reset(&mut client.stream);
+        read_to_reset(&client.stream);
         assert_ended(&finish(server), "aborted", 1);
     }
 }

@@ -94,7 +94,7 @@ fn early_close_resets_although_the_body_comes_a_little_later() {
     let server = serve_http("early-close");
     let mut client = Client::new(server.addr());
     client.send("PUT / HTTP/1.1\r\nContent-Length: 17000000\r\n\r\nhello");
-    support::read_to_reset(&mut client.stream);
+    support::read_to_reset(&client.stream);
     assert_ended(&finish(server), "closed without a drain", 1);
 }
 

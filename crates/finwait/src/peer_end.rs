@@ -19,7 +19,8 @@ use mio::net::TcpStream;
 /// was seen before; events do not tell the two apart there, and everything passes unchanged.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct PeerEnd {
-    disconnected: bool,
+    /// An event told of the end while there was no abort.
+    fin: bool,
     aborted: bool,
 }
 
@@ -36,10 +37,10 @@ impl PeerEnd {
     /// Takes note of an event of this connection.
     pub fn note(&mut self, event: &Event) {
         if cfg!(windows) {
-            self.disconnected |= event.is_read_closed();
             // With an error beside it, it is an attempt to connect that failed, which is no reset.
             // Our own half-close does not set it here.
             self.aborted |= event.is_write_closed() && !event.is_error();
+            self.fin |= event.is_read_closed() && !event.is_write_closed();
         }
     }
 
@@ -79,11 +80,11 @@ impl PeerEnd {
     }
 
     fn eof(self, events_tell: bool) -> Eof {
-        if self.aborted {
-            Eof::Reset
-        } else if self.disconnected || !events_tell {
-            // An RST that came after an event which knew of the end does not undo the FIN.
+        if self.fin || !events_tell {
+            // An RST that comes later does not undo the FIN; it is the pending error then.
             Eof::Fin
+        } else if self.aborted {
+            Eof::Reset
         } else {
             Eof::Unsettled
         }
@@ -94,20 +95,32 @@ impl PeerEnd {
 mod tests {
     use super::*;
 
+    fn kind_of(pending: io::Result<Option<io::Error>>) -> Option<io::ErrorKind> {
+        pending.expect("asked").map(|error| error.kind())
+    }
+
     #[test]
-    fn an_end_by_force_is_no_fin_whatever_else_was_said() {
-        for disconnected in [false, true] {
-            let end = PeerEnd {
-                disconnected,
-                aborted: true,
-            };
-            assert_eq!(end.eof(true), Eof::Reset);
-            let pending = end.of_pending(Ok(None)).expect("asked");
-            assert_eq!(
-                pending.map(|error| error.kind()),
-                Some(io::ErrorKind::ConnectionReset)
-            );
-        }
+    fn an_abort_without_a_fin_before_it_is_a_reset() {
+        let end = PeerEnd {
+            fin: false,
+            aborted: true,
+        };
+        assert_eq!(end.eof(true), Eof::Reset);
+        let pending = end.of_pending(Ok(None));
+        assert_eq!(kind_of(pending), Some(io::ErrorKind::ConnectionReset));
+    }
+
+    #[test]
+    fn an_abort_after_the_fin_is_the_pending_error() {
+        let end = PeerEnd {
+            fin: true,
+            aborted: true,
+        };
+        assert_eq!(end.eof(true), Eof::Fin);
+        let pending = end.of_pending(Ok(None));
+        assert_eq!(kind_of(pending), Some(io::ErrorKind::ConnectionReset));
+        let kept = end.of_pending(Ok(Some(io::ErrorKind::TimedOut.into())));
+        assert_eq!(kind_of(kept), Some(io::ErrorKind::TimedOut));
     }
 
     #[test]
@@ -116,10 +129,10 @@ mod tests {
         assert_eq!(none.eof(true), Eof::Unsettled);
         assert_eq!(none.eof(false), Eof::Fin);
         let fin = PeerEnd {
-            disconnected: true,
+            fin: true,
             aborted: false,
         };
         assert_eq!(fin.eof(true), Eof::Fin);
-        assert!(fin.of_pending(Ok(None)).expect("asked").is_none());
+        assert_eq!(kind_of(fin.of_pending(Ok(None))), None);
     }
 }

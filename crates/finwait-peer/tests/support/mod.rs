@@ -9,6 +9,7 @@ pub(crate) mod witness;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -152,7 +153,7 @@ pub(crate) fn read_to_fin(stream: &mut TcpStream) -> Vec<u8> {
 
 /// How many bytes come before the peer's reset, which must come.
 #[track_caller]
-pub(crate) fn read_to_reset(stream: &mut TcpStream) -> u64 {
+pub(crate) fn read_to_reset(stream: &TcpStream) -> u64 {
     let (bytes, error) = witness::read_to_either_end(stream);
     let received = bytes.len() as u64;
     let Some(error) = error else {
@@ -247,4 +248,14 @@ pub(crate) fn assert_silent(stream: &TcpStream) {
     let error = stream.peek(&mut [0]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
     stream.set_nonblocking(false).unwrap();
+}
+
+/// Whether what has this name must be left out because this runs under Wine; says so then.
+pub(crate) fn skipped_under_wine(name: &str) -> bool {
+    // No Windows has this program.
+    let wine = cfg!(windows) && Path::new(r"C:\windows\system32\winecfg.exe").exists();
+    if wine {
+        println!("skipped under Wine: {name}");
+    }
+    wine
 }
