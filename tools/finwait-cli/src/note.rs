@@ -13,5 +13,11 @@ pub(crate) fn say(line: impl fmt::Display) {
 
 /// Whether colour may be used on `stream` (no-color.org).
 pub(crate) fn may_colour(stream: &impl IsTerminal) -> bool {
-    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    stream.is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        // A Windows console shows escape sequences as they are unless it is told what they are.
+        && anstyle_query::windows::enable_ansi_colors() != Some(false)
 }
+
+/// How this host's addresses are listed.
+pub(crate) const LIST_ADDRESSES: &str = if cfg!(windows) { "ipconfig" } else { "ip addr" };

@@ -84,12 +84,18 @@ fn serve(addr: &Endpoint, options: Options, stop_within: Duration) -> anyhow::Re
 }
 
 /// What one can do about it.
-fn mend(error: &io::Error) -> &'static str {
+fn mend(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "; port 0 takes a free one",
-        io::ErrorKind::AddrNotAvailable => "; 'ip addr' lists this host's addresses",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 may need privilege",
-        _ => "",
+        io::ErrorKind::AddrInUse => "; port 0 takes a free one".to_owned(),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("; '{}' lists this host's addresses", note::LIST_ADDRESSES)
+        }
+        io::ErrorKind::PermissionDenied if cfg!(windows) => {
+            // WSAEACCES: excluded port ranges, or a socket that has the port to itself.
+            "; the port may be reserved: 'netsh int ip show excludedportrange tcp'".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => "; ports below 1024 may need privilege".to_owned(),
+        _ => String::new(),
     }
 }
 

@@ -13,6 +13,7 @@ use super::size::{self, Size};
 use super::{Job, Request, Target};
 use crate::args::Endpoint;
 use crate::exit::{Exit, Failure};
+use crate::note;
 use crate::serve::cpus;
 
 /// A run that can begin.
@@ -239,7 +240,8 @@ fn check_sources(sources: &[IpAddr], target: IpAddr) -> Result<(), Failure> {
         {
             let why = platform::describe_error(&error);
             return Err(Failure::usage(format!(
-                "--source-ip {source}: cannot be used: {why}; 'ip addr' lists this host's addresses"
+                "--source-ip {source}: cannot be used: {why}; '{}' lists this host's addresses",
+                note::LIST_ADDRESSES
             )));
         }
     }

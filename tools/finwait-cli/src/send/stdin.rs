@@ -54,7 +54,20 @@ fn read(to: &SyncSender<Input>, waker: &Waker) {
 }
 
 /// Whether stdin is a regular file, whose end is certain to come without waiting.
+#[cfg(not(windows))]
 pub(super) fn is_file() -> bool {
     // A name for it on every Unix; elsewhere there is none, and the answer is no.
     std::fs::metadata("/dev/stdin").is_ok_and(|stdin| stdin.is_file())
+}
+
+/// The same. There is no name for it, so a second handle is asked.
+#[cfg(windows)]
+pub(super) fn is_file() -> bool {
+    use std::os::windows::io::AsHandle;
+    let same = io::stdin().as_handle().try_clone_to_owned();
+    // Of a pipe, or a console, `metadata` fails or says that it is none.
+    let stdin = same
+        .map(std::fs::File::from)
+        .and_then(|file| file.metadata());
+    stdin.is_ok_and(|stdin| stdin.is_file())
 }
