@@ -2,7 +2,9 @@
 
 mod common;
 
-use std::process::{Command, Stdio};
+#[cfg(unix)]
+use std::process::Command;
+use std::process::Stdio;
 
 use common::{REFUSES, Session, finwait, run, unknown_host};
 
