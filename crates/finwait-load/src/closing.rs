@@ -1,9 +1,11 @@
 //! How a connection is closed, and what is then known of it.
 
+use std::io;
 use std::time::Instant;
 
 use finwait::{Fin, Finished, Receive, Report};
 use finwait_platform as platform;
+use mio::net::TcpStream;
 
 use crate::close::CloseMode;
 use crate::control::add;
@@ -103,22 +105,21 @@ impl Worker<'_> {
         let Stage::Talking(stream) = &exchange.stage else {
             return;
         };
-        // EOF hides an RST that came after it.
-        let hidden = match exchange.peer_fin_at {
-            Some(_) => {
-                let pending = exchange.end.of_pending(stream.take_error());
-                pending.unwrap_or_else(Some)
-            }
-            None => None,
-        };
-        let (ending, error) = match (hidden, exchange.close) {
-            (Some(error), _) => (Ending::FinThenRst, Some(ErrorKey::new("close", &error))),
-            (None, CloseMode::Rst) => match platform::arm_abort(stream) {
+        // What has come since the last read, or behind the peer's FIN, is not our doing.
+        let pending = exchange.end.of_pending(stream.take_error());
+        if let Some(error) = pending.unwrap_or_else(Some) {
+            return self.ended_by_peer(index, error, now);
+        }
+        if exchange.close == CloseMode::Fin && has_fin_of_peer(stream) {
+            return self.hand_over(index, now);
+        }
+        let (ending, error) = match exchange.close {
+            CloseMode::Rst => match platform::arm_abort(stream) {
                 Ok(()) => (Ending::Aborted, None),
                 Err(error) => (Ending::LocalError, Some(ErrorKey::new("abort", &error))),
             },
-            (None, CloseMode::Abandon) => (Ending::Abandoned, None),
-            (None, CloseMode::Half | CloseMode::Fin) => (Ending::Closed, None),
+            CloseMode::Abandon => (Ending::Abandoned, None),
+            CloseMode::Half | CloseMode::Fin => (Ending::Closed, None),
         };
         let progress = if exchange.close == CloseMode::Abandon {
             // How much of it was there nobody has looked.
@@ -144,6 +145,24 @@ impl Worker<'_> {
         let mut times = self.times_of(&exchange, &end);
         times.set(Phase::Teardown, at - now);
         self.leave(&exchange, end, times);
+    }
+
+    /// We were about to close, and the connection was over.
+    fn ended_by_peer(&mut self, index: usize, error: io::Error, now: Instant) {
+        let Some(exchange) = self.exchanges.get_mut(index) else {
+            return;
+        };
+        if exchange.peer_fin_at.is_some() {
+            let error = Some(ErrorKey::new("close", &error));
+            self.break_off(index, Ending::FinThenRst, error, now);
+        } else if exchange.close == CloseMode::Abandon {
+            // What came of the response stays unread.
+            let ending = Ending::of_error(&error);
+            self.break_off(index, ending, Some(ErrorKey::new("close", &error)), now);
+        } else {
+            exchange.reset_unseen("close", error);
+            self.drive(index);
+        }
     }
 
     /// Nothing more came in time.
@@ -218,7 +237,7 @@ impl Worker<'_> {
             exchange.fin_at = (report.fin != Fin::NotSent).then_some(handed + report.flush);
             exchange.sent_at = exchange.sent_at.max(exchange.fin_at);
         }
-        if report.peer_fin {
+        if report.peer_fin || ending == Ending::FinThenRst {
             let fin_read = handed + report.flush + report.drain;
             exchange.peer_fin_at.get_or_insert(fin_read);
         }
@@ -346,6 +365,12 @@ impl Worker<'_> {
         let unstarted = self.unstarted();
         self.counted().late.unstarted += unstarted;
     }
+}
+
+/// Whether the peer's FIN is there, be it behind bytes that nobody has read. `false` where the OS cannot tell.
+fn has_fin_of_peer(stream: &TcpStream) -> bool {
+    let info = platform::tcp_info(stream).ok().flatten();
+    info.is_some_and(|info| info.state == platform::TcpState::CloseWait)
 }
 
 fn progress_of(exchange: &Exchange, plan: &Plan, report: &Report) -> Progress {

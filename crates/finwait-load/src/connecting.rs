@@ -1,6 +1,7 @@
 //! From the attempt to the established connection.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use finwait_platform as platform;
@@ -50,7 +51,7 @@ impl Worker<'_> {
                 if is_local_shortage(&error) {
                     self.pause_until = Some(started + PAUSE);
                 }
-                self.attempt_failed((id, intended, started), &error);
+                self.attempt_failed((id, intended, started), None, &error);
             }
         }
     }
@@ -59,6 +60,7 @@ impl Worker<'_> {
     fn attempt_failed(
         &mut self,
         (id, intended, started): (u64, Instant, Instant),
+        local: Option<SocketAddr>,
         error: &io::Error,
     ) {
         let ending = Ending::of_connect_error(error);
@@ -67,7 +69,7 @@ impl Worker<'_> {
         times.set(Phase::Total, now - intended);
         let record = Record {
             id,
-            local: None,
+            local,
             peer: self.plan.pair(id).0,
             intended: self.since_start(intended),
             started: self.since_start(started),
@@ -90,8 +92,17 @@ impl Worker<'_> {
     pub(crate) fn connect_expired(&mut self, index: usize) {
         let exchange = self.exchanges.remove(index);
         self.connecting -= 1;
+        let local = self.local_addr(&exchange);
         let which = (exchange.id, exchange.intended, exchange.started);
-        self.attempt_failed(which, &io::ErrorKind::TimedOut.into());
+        self.attempt_failed(which, local, &io::ErrorKind::TimedOut.into());
+    }
+
+    /// From where it was tried, if anybody wants to know. The port outlives a refusal.
+    fn local_addr(&self, exchange: &Exchange) -> Option<SocketAddr> {
+        match &exchange.stage {
+            Stage::Connecting(stream) if self.wants_records() => stream.local_addr().ok(),
+            _ => None,
+        }
     }
 
     pub(crate) fn on_connect_event(&mut self, index: usize) {
@@ -117,13 +128,14 @@ impl Worker<'_> {
         if let Some(error) = failed {
             if Ending::of_connect_error(&error) == Ending::Rst {
                 if let Some(exchange) = self.exchanges.get_mut(index) {
-                    exchange.reset_unseen(error);
+                    exchange.reset_unseen("connect", error);
                 }
                 return self.connected(index, now);
             }
             let exchange = self.exchanges.remove(index);
+            let local = self.local_addr(&exchange);
             let which = (exchange.id, exchange.intended, exchange.started);
-            return self.attempt_failed(which, &error);
+            return self.attempt_failed(which, local, &error);
         }
         self.connected(index, now);
     }

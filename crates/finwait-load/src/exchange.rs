@@ -144,23 +144,24 @@ impl Exchange {
     }
 
     /// It was reset before anybody looked. What came before that can still be read.
-    pub(crate) fn reset_unseen(&mut self, error: io::Error) {
-        self.broken = Some(("connect", error));
+    pub(crate) fn reset_unseen(&mut self, operation: &'static str, error: io::Error) {
+        self.broken = Some((operation, error));
     }
 
     /// All was read that came before an operation failed.
     fn break_off(&mut self, now: Instant) -> Option<Talk> {
         let (operation, error) = self.broken.as_ref()?;
         let talk = failed(operation, error);
-        if *operation == "connect" && error.kind() == io::ErrorKind::BrokenPipe {
-            // SO_ERROR calls it a broken pipe, and only Linux does, if the RST found the socket
-            // in CLOSE-WAIT: the peer's FIN had come before.
-            self.peer_fin_at = Some(now);
-            if let Talk::Failed(key, _) = talk {
-                return Some(Talk::Failed(key, Ending::FinThenRst));
+        // SO_ERROR calls it a broken pipe, and only Linux does, if the RST found the socket in
+        // CLOSE-WAIT: the peer's FIN had come before. A write says that elsewhere too.
+        let is_behind_fin = *operation != "write" && error.kind() == io::ErrorKind::BrokenPipe;
+        match talk {
+            Talk::Failed(key, ending) if ending == Ending::FinThenRst || is_behind_fin => {
+                self.peer_fin_at = Some(now);
+                Some(Talk::Failed(key, Ending::FinThenRst))
             }
+            talk => Some(talk),
         }
-        Some(talk)
     }
 
     fn is_last(&self, plan: &Plan) -> bool {
@@ -417,10 +418,7 @@ impl Exchange {
 }
 
 fn failed(operation: &'static str, error: &io::Error) -> Talk {
-    Talk::Failed(
-        ErrorKey::new(operation, error),
-        Ending::of_connect_error(error),
-    )
+    Talk::Failed(ErrorKey::new(operation, error), Ending::of_error(error))
 }
 
 fn would_block(error: &io::Error) -> bool {

@@ -16,7 +16,8 @@ use crate::verdict::{Ending, Progress, Verdict};
 pub struct Record {
     /// Its number in the whole run, from 0.
     pub id: u64,
-    /// Our address; `None` if there never was one, or nobody wanted to know it.
+    /// Our address, of an attempt that failed too; `None` if there never was one, the OS does not
+    /// tell, or nobody wanted to know it.
     pub local: Option<SocketAddr>,
     /// The address that was connected to.
     pub peer: SocketAddr,

@@ -245,7 +245,9 @@ impl Ending {
             } => Self::FinThenRst,
             E::Reset {
                 after_fin: false, ..
-            } => Self::Rst,
+            } => report
+                .error
+                .map_or(Self::Rst, |error| Self::of_error(&error.into())),
             E::TimedOut {
                 clock: Clock::Stop, ..
             }
@@ -257,6 +259,17 @@ impl Ending {
             },
             E::Aborted => Self::Aborted,
             E::AlreadyClosed | E::Failed { .. } => Self::LocalError,
+        }
+    }
+
+    /// How an established connection ended that failed with this error, its first, before we
+    /// half-closed it or read the peer's FIN.
+    #[must_use]
+    pub fn of_error(error: &io::Error) -> Self {
+        if platform::is_reset_behind_fin(error) {
+            Self::FinThenRst
+        } else {
+            Self::of_connect_error(error)
         }
     }
 

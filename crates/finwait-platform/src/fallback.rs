@@ -25,6 +25,7 @@ pub(crate) const BACKEND: Backend = Backend::Fallback;
 pub(crate) const ERRORS: ErrorTable = ErrorTable {
     entries: &[],
     reset: &[],
+    reset_behind_fin: &[],
     lost: &[],
     next_connection: &[],
     out_of_resources: &[],

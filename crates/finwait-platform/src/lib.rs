@@ -65,7 +65,10 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 
 use socket2::SockRef;
 
-pub use errors::{classify_accept_error, classify_end, describe_error, error_meaning, error_name};
+pub use errors::{
+    classify_accept_error, classify_end, describe_error, error_meaning, error_name,
+    is_reset_behind_fin,
+};
 pub use family::AsSocket;
 pub use system::{
     SocketLibrary, backend, conntrack_use, fin_timeout, kernel_release, listen_backlog_cap,

@@ -47,6 +47,17 @@ fn answered(json: &Value) -> u64 {
         .sum()
 }
 
+/// How many ended in order: gracefully, or closed by us if we may. A server may close in the moment of its response, and is
+/// the first then.
+fn good_ends(json: &Value, may_close: bool) -> u64 {
+    let count = |kind: &str, name: &str| json[kind][name].as_u64().unwrap_or(0);
+    let (graceful, closed) = (count("verdicts", "graceful"), count("verdicts", "closed"));
+    assert_eq!(count("endings", "fin-clean"), graceful, "{json:#}");
+    assert_eq!(count("endings", "closed"), closed, "{json:#}");
+    assert!(may_close || closed == 0, "{json:#}");
+    graceful + closed
+}
+
 /// Ends the server. How many lines of its log are of a whole answer, and which are not.
 fn whole_and_others(server: Daemon, path: &str, size: u64) -> (u64, Vec<String>) {
     let whole = format!("GET {path} HTTP/1.1 200 {size}");
@@ -61,16 +72,11 @@ fn whole_and_others(server: Daemon, path: &str, size: u64) -> (u64, Vec<String>)
 fn two_thousand_twice(kind: &'static Kind, behind: SocketAddr, path: &str) {
     let fin = ["--close", "fin", "--expect", "http"];
     let waves = [
-        (
-            2_000,
-            vec!["-c", "2000", "--storm"],
-            "graceful",
-            "fin-clean",
-        ),
-        (2_000, vec!["-c", "200"], "graceful", "fin-clean"),
-        (200, [&["-c", "50"], &fin[..]].concat(), "closed", "closed"),
+        (2_000, vec!["-c", "2000", "--storm"]),
+        (2_000, vec!["-c", "200"]),
+        (200, [&["-c", "50"], &fin[..]].concat()),
     ];
-    for (total, mode, verdict, ending) in waves {
+    for (total, mode) in waves {
         let Some(server) = Daemon::start(kind, behind) else {
             return;
         };
@@ -78,11 +84,10 @@ fn two_thousand_twice(kind: &'static Kind, behind: SocketAddr, path: &str) {
         let json = load(&server, path, &[&["-n", &number], &mode[..]].concat());
         let errors = server.errors();
         assert_eq!(
-            json["verdicts"],
-            json!({ verdict: total }),
+            good_ends(&json, mode.contains(&"fin")),
+            total,
             "{json:#}{errors}"
         );
-        assert_eq!(json["endings"], json!({ ending: total }), "{json:#}");
         assert_eq!(json["connections"]["open"], 0);
         if mode.contains(&"--storm") {
             assert_eq!(json["connections"]["most_open"], total);
@@ -225,7 +230,7 @@ fn what_nginx_cuts_short_for_half_closed_clients_is_what_finwait_calls_truncated
     // The same requests, without the FIN.
     let args = ["-n", "40", "-c", "20", "--close", "fin", "--expect", "http"];
     let fin = load(&server, "/large", &args);
-    assert_eq!(fin["verdicts"], json!({ "closed": 40 }), "{fin:#}");
+    assert_eq!(good_ends(&fin, true), 40, "{fin:#}");
 
     let (whole, others) = whole_and_others(server, "/large", LARGE);
     assert_eq!(whole, answered(&half) + answered(&fin), "{others:#?}");

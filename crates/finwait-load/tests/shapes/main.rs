@@ -4,6 +4,7 @@ mod closes;
 mod holding;
 mod observing;
 mod open_loop;
+mod precedence;
 mod ramps;
 mod requests;
 mod slowness;

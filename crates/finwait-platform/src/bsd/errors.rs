@@ -12,6 +12,7 @@ const BSD_ONLY: &[Entry] = entries! {
 pub(crate) const TABLE: ErrorTable = ErrorTable {
     entries: &[ENTRIES, BSD_ONLY],
     reset: &[libc::ECONNRESET, libc::EPIPE],
+    reset_behind_fin: &[],
     // TCP reports ETIMEDOUT after its last retransmission, or the last ICMP error (tcp(4)).
     lost: &[
         libc::ECONNABORTED,

@@ -77,6 +77,17 @@ pub fn classify_end(error: &io::Error) -> EndCause {
     ERRORS.end_cause(error)
 }
 
+/// Whether `error`, the first that a connection gives, says that the peer's FIN came before its RST,
+/// read or not. For a connection that we have not half-closed.
+///
+/// # Portability
+///
+/// Linux: EPIPE, into which an RST turns in CLOSE-WAIT; anywhere else it is ECONNRESET. Elsewhere
+/// `false`: EPIPE is what any write says after an RST.
+pub fn is_reset_behind_fin(error: &io::Error) -> bool {
+    ERRORS.is_reset_behind_fin(error)
+}
+
 /// One error that a call on a socket can fail with.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -91,6 +102,8 @@ pub(crate) struct ErrorTable {
     pub(crate) entries: &'static [&'static [Entry]],
     /// The peer reset the connection.
     pub(crate) reset: &'static [i32],
+    /// Of these, the ones that are given only if the peer's FIN had come before.
+    pub(crate) reset_behind_fin: &'static [i32],
     /// The local stack gave the connection up.
     pub(crate) lost: &'static [i32],
     /// `accept` took a dead connection off its queue.
@@ -119,6 +132,11 @@ impl ErrorTable {
             Some(_) => EndCause::Other,
             None => end_cause_by_kind(error.kind()),
         }
+    }
+
+    pub(crate) fn is_reset_behind_fin(&self, error: &io::Error) -> bool {
+        let raw = error.raw_os_error();
+        raw.is_some_and(|raw| self.reset_behind_fin.contains(&raw))
     }
 
     pub(crate) fn accept_error(&self, error: &io::Error) -> AcceptError {
@@ -193,6 +211,8 @@ mod tests {
             assert!(table.find(*raw).is_some(), "{raw} is classified, not named");
         }
         assert!(table.reset.iter().all(|raw| !table.lost.contains(raw)));
+        let behind = table.reset_behind_fin.iter();
+        assert!({ behind }.all(|raw| table.reset.contains(raw)));
         let next = table.next_connection.iter();
         assert!({ next }.all(|raw| !table.out_of_resources.contains(raw)));
     }

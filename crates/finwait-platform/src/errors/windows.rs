@@ -208,6 +208,7 @@ const WSAEHOSTUNREACH: i32 = 10065;
 pub(crate) const TABLE: ErrorTable = ErrorTable {
     entries: &[ENTRIES],
     reset: &[WSAECONNRESET],
+    reset_behind_fin: &[],
     // WSAENETRESET is not the peer's RST in spite of its name: our keep-alive found no peer.
     lost: &[
         WSAENETDOWN,

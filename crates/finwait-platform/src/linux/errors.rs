@@ -14,6 +14,7 @@ pub(crate) const TABLE: ErrorTable = ErrorTable {
     entries: &[ENTRIES, LINUX_ONLY],
     // An RST reads as EPIPE where the peer's FIN came first and ours did not go (CLOSE-WAIT).
     reset: &[libc::ECONNRESET, libc::EPIPE],
+    reset_behind_fin: &[libc::EPIPE],
     // After its last retransmission TCP reports ETIMEDOUT, or what ICMP last said (tcp(7));
     // ECONNABORTED is an administrator's `ss --kill`, ENETRESET a failed keep-alive elsewhere.
     lost: &[
