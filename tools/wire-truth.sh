@@ -14,6 +14,7 @@ shopt -s inherit_errexit
 here=$(cd "$(dirname "$0")" && pwd)
 parts=$here/wire-truth
 export PATH=$PATH:/usr/sbin:/sbin
+export PYTHONDONTWRITEBYTECODE=1
 
 main() {
     local part=1 keep='' names=()
