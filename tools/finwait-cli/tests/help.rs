@@ -1,10 +1,9 @@
 //! What `--help` says is true: its examples run.
-#![cfg(unix)]
 
 mod common;
 
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use common::{Session, peer, run};
 
@@ -20,15 +19,46 @@ fn examples(command: &[&str]) -> Vec<String> {
     examples
 }
 
-/// A shell in which `finwait` is this one.
-fn shell(line: &str) -> Command {
+/// The line in a shell in which `finwait` is this one.
+#[cfg(unix)]
+fn started(line: &str) -> Session {
     let script = format!("finwait() {{ \"$FINWAIT\" \"$@\"; }}\n{line}");
-    let mut command = Command::new("sh");
+    let mut command = std::process::Command::new("sh");
     command
         .args(["-c", &script])
         .env("FINWAIT", env!("CARGO_BIN_EXE_finwait"));
-    command.stdin(Stdio::null());
-    command
+    Session::start(command.stdin(Stdio::null()))
+}
+
+/// What a shell would make of the line, for no shell is sure to be on Windows.
+#[cfg(windows)]
+fn started(line: &str) -> Session {
+    let (printed, command) = line.split_once(" | ").unwrap_or(("", line));
+    let command = command.trim_end_matches(" < /dev/null");
+    let words: Vec<_> = command
+        .split(' ')
+        .map(|word| word.trim_matches('\''))
+        .collect();
+    assert_eq!(words[0], "finwait", "{line}");
+    assert!(
+        !words
+            .iter()
+            .any(|word| word.contains(['"', '$', '|', '<', '>', '\''])),
+        "{line}"
+    );
+    let mut session = Session::start(common::finwait(&words[1..]).stdin(Stdio::piped()));
+    let stdin = match printed.split_once(' ') {
+        None => String::new(),
+        Some(("echo", text)) => format!("{text}\n"),
+        Some(("printf", text)) => text
+            .trim_matches('\'')
+            .replace("\\r", "\r")
+            .replace("\\n", "\n"),
+        Some(_) => panic!("{line}"),
+    };
+    session.send(stdin.as_bytes());
+    session.stdin = None;
+    session
 }
 
 #[test]
@@ -50,7 +80,7 @@ fn the_examples_of_load_probe_and_send_run() {
             .replace("127.0.0.1:27015", &server.addr().to_string())
             .replace("localhost:27015", &server.addr().to_string());
         assert!(line.contains("finwait "), "{line}");
-        let ran = Session::start(&mut shell(&line)).finish();
+        let ran = started(&line).finish();
         // A busy machine may start connections late, and says so with 4.
         let late = line.contains("--rate") && ran.code == Some(4);
         assert!(ran.code == Some(0) || late, "{line}: {ran:#?}");
@@ -63,8 +93,13 @@ fn the_examples_of_serve_run() {
         if !example.contains("finwait serve") {
             continue;
         }
-        let line = example.replace("finwait serve", "exec \"$FINWAIT\" serve");
-        let mut session = Session::start(&mut shell(&line));
+        // A signal is for the command, not for a shell around it.
+        let line = if cfg!(unix) {
+            example.replace("finwait serve", "exec \"$FINWAIT\" serve")
+        } else {
+            example.clone()
+        };
+        let mut session = started(&line);
         if example.contains("--list") {
             session.finish().expect(0);
             continue;
@@ -72,16 +107,15 @@ fn the_examples_of_serve_run() {
         // The recipe's own port may be taken, and a host may be without IPv6.
         let fixed = !example.contains(":0");
         if fixed || example.contains("[::1]") {
-            session.until_line(" ");
-            session.signal("TERM");
-            let ran = session.finish();
-            let refused = ran.code == Some(1) && ran.stderr.contains("cannot listen");
-            assert!(ran.code == Some(0) || refused, "{example}: {ran:?}");
+            let said = session.until_line(" ");
+            if said.contains("cannot listen") {
+                session.finish().expect(1);
+                continue;
+            }
         } else {
             session.until_line("listening on 127.0.0.1:");
-            session.signal("TERM");
-            session.finish().expect(0);
         }
+        session.stop_server();
     }
 }
 

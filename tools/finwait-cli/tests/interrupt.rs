@@ -1,4 +1,5 @@
 //! Ctrl-C once: stop starting, drain, print, exit 130. Twice: leave at once.
+// Windows has no signals; its Ctrl-C is in tests/windows_command.rs.
 #![cfg(unix)]
 
 mod common;

@@ -2,10 +2,7 @@
 
 mod common;
 
-use std::process::Stdio;
-
 use common::parts::two_parts;
-use common::{Session, finwait, peer};
 use serde_json::json;
 
 #[test]
@@ -111,8 +108,14 @@ fn what_is_no_part_of_the_same_run_is_refused_with_both_names() {
     ran.complains("1 of 2 parts: the sum is not that of the whole run");
 }
 
+// Windows has no signals: see `Session::signal`.
+#[cfg(unix)]
 #[test]
 fn an_interrupted_part_is_refused_unless_parts_may_be_missing() {
+    use std::process::Stdio;
+
+    use common::{Session, finwait, peer};
+
     let server = peer("echo");
     let addr = server.addr().to_string();
     let two = two_parts(&[]);

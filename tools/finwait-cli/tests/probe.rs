@@ -1,12 +1,15 @@
 //! `finwait probe`: what it shows of a server, in every form, and what it does where there is none.
-#![cfg(unix)]
 
 mod common;
 mod probe {
     pub(crate) mod choice;
+    // Its lines are for a shell, which no Windows is sure to have.
+    #[cfg(unix)]
     pub(crate) mod docs;
     pub(crate) mod forms;
     pub(crate) mod schema;
+    // What gives a program a terminal is there on Unix only.
+    #[cfg(unix)]
     pub(crate) mod screen;
     pub(crate) mod trouble;
 }

@@ -1,4 +1,5 @@
 //! The command lines of the README run, against servers of the test's own.
+// They are lines for a shell, which no Windows is sure to have.
 #![cfg(unix)]
 
 use std::net::SocketAddr;

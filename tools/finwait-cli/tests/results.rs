@@ -1,15 +1,21 @@
 //! The results of `finwait load`: what they promise of their form holds, and what one of them says
 //! the others say too.
-#![cfg(unix)]
 
 mod common;
 mod results {
     pub(crate) mod files;
     pub(crate) mod hdr;
+    #[cfg(unix)]
+    pub(crate) mod interrupted;
     pub(crate) mod log;
     pub(crate) mod preflight;
     pub(crate) mod progress;
+    // Their package is installed the way of Unix.
+    #[cfg(unix)]
+    pub(crate) mod python;
     pub(crate) mod schema;
+    // What gives a program a terminal is there on Unix only.
+    #[cfg(unix)]
     pub(crate) mod screen;
     pub(crate) mod start;
     pub(crate) mod strict;
@@ -17,14 +23,15 @@ mod results {
     pub(crate) mod trouble;
 }
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use common::{Ran, Session, finwait};
 
 /// `finwait load ARGS` in a shell, after `before` and with `after` at its end.
-fn shell(before: &str, args: &[&str], after: &str) -> Command {
+#[cfg(unix)]
+fn shell(before: &str, args: &[&str], after: &str) -> std::process::Command {
     let script = format!("{before} exec \"$0\" load \"$@\" {after}");
-    let mut command = Command::new("sh");
+    let mut command = std::process::Command::new("sh");
     command
         .args(["-c", &script, env!("CARGO_BIN_EXE_finwait")])
         .args(args)

@@ -1,11 +1,10 @@
 //! `finwait send`: what arrives, what comes back, and the exit code for every way that it ends.
-#![cfg(unix)]
 
 mod common;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -70,6 +69,8 @@ fn without_a_byte_on_stdin_the_fin_alone_is_sent() {
     assert_eq!(ran.stdout.len(), 10 << 10);
 }
 
+// On Windows a program is always given one.
+#[cfg(unix)]
 #[test]
 fn a_stdin_that_is_not_open_is_an_empty_one() {
     let server = peer("respond=5");
@@ -223,9 +224,15 @@ fn a_stdout_that_is_full_is_23_with_the_reason() {
 #[test]
 fn a_stdin_that_cannot_be_read_is_26() {
     let server = peer("echo");
-    let directory = File::open("/").expect("a directory");
+    let folder = tempfile::tempdir().expect("a folder");
+    // On Unix a folder can be opened, and not be read; on Windows a file can be that.
+    let unreadable = if cfg!(windows) {
+        File::create(folder.path().join("file"))
+    } else {
+        File::open(folder.path())
+    };
     let command = &mut finwait(&["send", &server.addr().to_string()]);
-    let session = Session::start(command.stdin(directory));
+    let session = Session::start(command.stdin(unreadable.expect("it opens")));
     session
         .finish()
         .expect(26)
@@ -247,7 +254,7 @@ fn a_connection_that_is_not_accepted_in_time_is_28() {
     let listener = finwait_platform::listen(loopback, 0).expect("a free port");
     let addr = listener.local_addr().expect("it is bound");
     // Linux keeps one more than asked for, and ignores who comes then.
-    let _first = TcpStream::connect_timeout(&addr, BOUND).expect("room for one");
+    let _first = std::net::TcpStream::connect_timeout(&addr, BOUND).expect("room for one");
     let args = ["send", &addr.to_string(), "-w", "200ms"];
     run(&args).expect(28).complains("no answer in time");
 }
@@ -371,6 +378,7 @@ fn all_bytes_and_then_a_reset_are_57() {
     assert_eq!(ran.text(), "answer");
 }
 
+#[cfg(target_os = "linux")]
 impl Session {
     /// Stops it (SIGSTOP), and waits until it has stopped.
     fn stop(&self) {
@@ -378,7 +386,7 @@ impl Session {
         let stat = format!("/proc/{}/stat", self.id());
         // Field 3, after the name in parentheses.
         common::until(|| {
-            fs::read_to_string(&stat)
+            std::fs::read_to_string(&stat)
                 .expect("it lives")
                 .contains(") T ")
         });

@@ -1,5 +1,4 @@
 //! `finwait serve`: one line when it listens, and an orderly end.
-#![cfg(unix)]
 
 mod common;
 
@@ -33,6 +32,8 @@ fn echo(addr: &str) {
     assert_eq!(echoed, "hello");
 }
 
+// Windows has no signals: see `Session::signal`.
+#[cfg(unix)]
 #[test]
 fn it_says_where_it_listens_and_stops_when_told_to() {
     for signal in ["TERM", "INT"] {
@@ -59,8 +60,7 @@ fn an_address_may_be_written_in_several_ways() {
         let (session, addr) = serve(&[typed]);
         assert!(addr.starts_with(begins), "{typed}: {addr}");
         assert!(!addr.ends_with(":0"), "{typed}: {addr}");
-        session.signal("TERM");
-        session.finish().expect(0);
+        session.stop_server();
     }
 }
 
@@ -71,8 +71,7 @@ fn ipv6_goes_in_brackets() {
     }
     let (session, addr) = serve(&["[::1]:0", "--threads", "2"]);
     echo(&addr);
-    session.signal("TERM");
-    session.finish().expect(0);
+    session.stop_server();
 }
 
 #[test]
@@ -83,6 +82,8 @@ fn an_address_in_use_is_1() {
     assert_eq!(ran.text(), "");
 }
 
+// Windows has no signals: see `Session::signal`.
+#[cfg(unix)]
 #[test]
 fn connections_that_had_to_be_cut_are_1() {
     let (session, addr) = serve(&[":0", "--behave", "silent", "--stop-within", "50ms"]);
@@ -93,6 +94,8 @@ fn connections_that_had_to_be_cut_are_1() {
     assert!(ran.stderr.contains("1 cut"), "{ran:?}");
 }
 
+// Windows has no signals: see `Session::signal`.
+#[cfg(unix)]
 #[test]
 fn open_connections_are_drained_before_it_ends() {
     let (mut session, addr) = serve(&[":0"]);
@@ -110,6 +113,8 @@ fn open_connections_are_drained_before_it_ends() {
     assert!(ran.stderr.contains("0 cut"), "{ran:?}");
 }
 
+// Windows has no signals: see `Session::signal`.
+#[cfg(unix)]
 #[test]
 fn a_second_signal_leaves_at_once() {
     let (mut session, addr) = serve(&[":0", "--behave", "silent", "--stop-within", "10m"]);
@@ -131,8 +136,7 @@ fn nobody_reading_its_line_is_no_reason_not_to_serve() {
     let session = Session::with_stdout(command.stdin(Stdio::null()), writer.into());
     common::until(|| TcpStream::connect(&addr).is_ok());
     echo(&addr);
-    session.signal("TERM");
-    session.finish().expect(0);
+    session.stop_server();
 }
 
 /// On an address of its own, where nobody else looks for a free port.
@@ -180,6 +184,5 @@ fn it_speaks_http_and_a_path_chooses_a_behaviour() {
         "{answers}"
     );
     drop(stream);
-    session.signal("TERM");
-    session.finish().expect(0);
+    session.stop_server();
 }

@@ -1,4 +1,5 @@
 //! The examples of docs/serve.md do what they say: a server, and clients that find out.
+// They are lines for a shell, which no Windows is sure to have.
 #![cfg(unix)]
 
 mod common;

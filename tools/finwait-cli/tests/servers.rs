@@ -1,5 +1,6 @@
 //! Real servers: what they log is what finwait counts, and what they do with a half-closed
 //! connection is what docs/servers.md says.
+// They are daemons of Unix, and told by signals to end.
 #![cfg(unix)]
 
 mod common;

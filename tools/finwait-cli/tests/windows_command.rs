@@ -12,7 +12,7 @@ use std::process::Stdio;
 
 use common::results::adds_up;
 use common::wine::{Wine, all_in_order, listening, reference_server, sample, stopped, wine};
-use common::{REFUSES, Ran, Session, skipped};
+use common::{BOUND, REFUSES, Ran, Session, peer, skipped, until};
 use serde_json::json;
 
 /// The command for Windows.
@@ -37,6 +37,11 @@ impl Finwait {
     #[track_caller]
     fn run(&self, args: &[&str], stdin: &[u8]) -> Ran {
         self.wine.run_with(&self.exe, args, stdin)
+    }
+
+    #[track_caller]
+    fn start(&self, args: &[&str]) -> Session {
+        Session::start(self.wine.command(&self.exe, args).stdin(Stdio::null()))
     }
 
     /// `finwait serve` for Windows, and where it listens.
@@ -99,6 +104,66 @@ fn serve_gives_every_byte_back_to_both_systems_and_stops_on_ctrl_c() {
     windows.wine.send(&addr, &text).expect(0);
     server.signal("INT");
     all_in_order(&server.finish().expect(0), 5);
+}
+
+/// Ctrl-C once: it stops starting, drains, and has its results.
+#[test]
+#[ignore = "needs the command for Windows: tools/windows.sh"]
+fn ctrl_c_stops_load_which_drains_and_prints_the_results() {
+    let Some(windows) = windows() else { return };
+    let server = peer("echo");
+    let addr = server.addr().to_string();
+    let load = windows.start(&["load", &addr, "--json", "-z", "1h", "-c", "4"]);
+    until(|| server.stats().finished > 100);
+    load.signal("INT");
+    let ran = load.finish().expect(130);
+    assert!(ran.stderr.contains("stopping: draining"), "{ran:?}");
+    let json = ran.json();
+    adds_up(&json);
+    assert_eq!(json["interrupted"], true, "{json:#}");
+    assert_eq!(json["connections"]["open"], 0, "{json:#}");
+    assert!(
+        json["verdicts"]["graceful"].as_u64() > Some(100),
+        "{json:#}"
+    );
+}
+
+#[test]
+#[ignore = "needs the command for Windows: tools/windows.sh"]
+fn a_second_ctrl_c_leaves_load_at_once() {
+    let Some(windows) = windows() else { return };
+    let server = peer("silent");
+    let addr = server.addr().to_string();
+    let forever = ["--drain-idle", "1h", "--stop-within", "1h"];
+    let args = [&["load", &addr, "--json", "-n", "1"][..], &forever].concat();
+    let mut load = windows.start(&args);
+    until(|| server.stats().received_bytes == 64);
+    load.signal("INT");
+    load.until_line("interrupt again");
+    load.signal("INT");
+    assert_eq!(load.finish().expect(130).text(), "");
+}
+
+#[test]
+#[ignore = "needs the command for Windows: tools/windows.sh"]
+fn ctrl_c_ends_stdin_and_send_drains() {
+    let Some(windows) = windows() else { return };
+    let server = peer("echo");
+    let args = ["send", &server.addr().to_string()];
+    let mut command = windows.wine.command(&windows.exe, &args);
+    let mut send = Session::start(command.stdin(Stdio::piped()));
+    send.send(b"begun");
+    send.until_stdout(b"begun");
+    let stdin = send.stdin.take();
+    send.signal("INT");
+    let ran = send.finish().expect(130);
+    assert_eq!(ran.text(), "begun");
+    assert!(ran.stderr.contains("interrupted"), "{ran:?}");
+    drop(stdin);
+    // The server got our FIN, not an RST.
+    let summary = server.stop(BOUND);
+    let mut endings = summary.endings.keys();
+    assert!(endings.all(|ending| !ending.contains("reset")), "{summary}");
 }
 
 #[test]

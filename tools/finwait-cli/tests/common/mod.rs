@@ -173,7 +173,9 @@ impl Session {
         find(self).unwrap_or_else(|| panic!("ended without a line with {wanted:?}: {self:#?}"))
     }
 
-    /// `kill -NAME`.
+    /// `kill -NAME`. Windows has nothing like it: its Ctrl-C takes a console that both programs share,
+    /// which a test has not. tests/windows_command.rs says it from outside of Wine.
+    #[cfg(unix)]
     #[track_caller]
     pub(crate) fn signal(&self, name: &str) {
         let id = self.id().to_string();
@@ -181,6 +183,27 @@ impl Session {
             .args([&format!("-{name}"), &id])
             .status();
         assert!(killed.expect("kill runs").success(), "kill -{name} {id}");
+    }
+
+    /// Ends it at once, without a word to it.
+    #[track_caller]
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+    }
+
+    /// Tells `finwait serve` to stop, and waits until it has done so in order. On Windows it is killed.
+    #[track_caller]
+    pub(crate) fn stop_server(self) {
+        #[cfg(unix)]
+        {
+            self.signal("TERM");
+            self.finish().expect(0);
+        }
+        #[cfg(windows)]
+        {
+            println!("skipped on Windows: the end of the server");
+            drop(self);
+        }
     }
 
     /// Closes stdin and waits for the end.

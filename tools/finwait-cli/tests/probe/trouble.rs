@@ -3,15 +3,12 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::Stdio;
-use std::sync::mpsc;
 use std::thread;
 
-use finwait_platform as platform;
 use tempfile::TempDir;
 
 use super::forms::elements;
-use crate::common::{BOUND, REFUSES, Session, finwait, peer, unknown_host, until};
+use crate::common::{BOUND, REFUSES, peer, unknown_host};
 use crate::{http, probe, url};
 
 #[track_caller]
@@ -81,6 +78,9 @@ fn a_server_that_never_accepts_is_given_up() {
         // It cannot choose the length of the queue.
         return;
     }
+    use crate::common::until;
+    use finwait_platform as platform;
+
     let listener = platform::listen((Ipv4Addr::LOCALHOST, 0).into(), 0).expect("a free port");
     let addr = listener.local_addr().expect("it is bound");
     let mut first = TcpStream::connect(addr).expect("there is room for one");
@@ -136,9 +136,9 @@ fn a_server_that_does_not_speak_http_is_not_asked_any_further() {
 fn a_process_that_is_not_the_servers_is_refused() {
     let server = peer("echo");
     let addr = server.addr().to_string();
-    let mut other = finwait(&["serve", "127.0.0.1:0"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+    let mut other = crate::common::finwait(&["serve", "127.0.0.1:0"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
         .spawn()
         .expect("it starts");
     let pid = other.id().to_string();
@@ -204,8 +204,15 @@ fn a_file_that_takes_nothing_is_74_and_the_card_is_there() {
     assert!(ran.text().contains("\nok: 1 PASS\n"), "{ran:#?}");
 }
 
+// Windows has no signals: see `Session::signal`.
+#[cfg(unix)]
 #[test]
 fn ctrl_c_ends_the_check_that_is_under_way_and_prints_what_there_is() {
+    use std::process::Stdio;
+    use std::sync::mpsc;
+
+    use crate::common::{Session, finwait};
+
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let url = format!("http://{}/", listener.local_addr().expect("it is bound"));

@@ -1,10 +1,7 @@
 //! What is to be seen of a run while it goes on.
 
-use std::process::{Command, Stdio};
-
-use crate::common::{Session, peer, skipped};
+use crate::common::peer;
 use crate::load;
-use crate::results::screen::Screen;
 
 #[test]
 fn every_whole_second_has_a_line() {
@@ -65,8 +62,14 @@ fn a_quiet_run_says_nothing_that_is_well() {
 }
 
 /// `script` of util-linux gives a command a terminal, and hands on what it writes there.
+#[cfg(unix)]
 #[test]
 fn a_terminal_is_drawn_on_and_left_clean() {
+    use std::process::{Command, Stdio};
+
+    use crate::common::{Session, skipped};
+    use crate::results::screen::Screen;
+
     let version = Command::new("script").arg("--version").output();
     if !version.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).contains("util-linux")) {
         return skipped("script of util-linux");

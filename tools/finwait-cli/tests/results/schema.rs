@@ -3,7 +3,7 @@
 use jsonschema::Validator;
 use serde_json::Value;
 
-use crate::common::{REFUSES, Ran, peer, run, until};
+use crate::common::{REFUSES, Ran, run};
 use crate::expect_rated;
 use crate::results::files::{Files, number};
 
@@ -160,7 +160,7 @@ fn failures_of_the_server_conform() {
 #[cfg(all(target_os = "linux", not(finwait_force_fallback)))]
 #[test]
 fn a_run_that_its_own_limits_spoil_conforms() {
-    let server = peer("echo");
+    let server = crate::common::peer("echo");
     let addr = server.addr().to_string();
     let files = Files::new();
     let mut own = Vec::new();
@@ -187,8 +187,12 @@ fn a_run_that_its_own_limits_spoil_conforms() {
     );
 }
 
+// Windows has no signals: see `Session::signal`.
+#[cfg(unix)]
 #[test]
 fn a_run_that_is_cut_conforms() {
+    use crate::common::{peer, until};
+
     let server = peer("silent");
     let addr = server.addr().to_string();
     let files = Files::new();

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::common::{BOUND, peer};
+use crate::common::peer;
+use crate::load;
 use crate::results::files::{Files, Intervals};
-use crate::results::schema;
-use crate::{load, start};
 
 #[test]
 fn a_start_in_the_past_is_refused_and_overwrites_nothing() {
@@ -47,8 +46,14 @@ fn a_start_in_a_second_is_waited_for() {
     assert!(json["elapsed_s"].as_f64() < Some(most), "{json:#}");
 }
 
+// Windows has no signals: see `Session::signal`.
+#[cfg(unix)]
 #[test]
 fn nobody_has_to_wait_for_the_start() {
+    use crate::common::BOUND;
+    use crate::results::schema;
+    use crate::start;
+
     for signal in ["INT", "TERM"] {
         let files = Files::new();
         let mut own = Vec::new();
