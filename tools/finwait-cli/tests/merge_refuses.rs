@@ -28,6 +28,12 @@ fn what_is_no_result_is_refused_with_its_name_and_the_reason() {
         v["config"]["fail_if"] = json!(["nonsense"]);
     });
     let long = format!("{}.json", "a".repeat(5_000));
+    // Windows has words of its own for it, and Wine others.
+    let no_such_file = if cfg!(windows) {
+        "cannot be read: "
+    } else {
+        "cannot be read: No such file"
+    };
     for (name, why) in [
         ("cut.json", "is cut off"),
         ("empty.json", "is empty"),
@@ -35,7 +41,7 @@ fn what_is_no_result_is_refused_with_its_name_and_the_reason() {
         ("list.json", "has no schema, and finwait/load/1 is wanted"),
         ("binary.json", "is not UTF-8"),
         ("folder.json", "cannot be read: "),
-        ("nobody.json", "cannot be read: No such file"),
+        ("nobody.json", no_such_file),
         (&long, "cannot be read: "),
         (
             "count.json",

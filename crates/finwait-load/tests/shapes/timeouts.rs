@@ -132,14 +132,21 @@ fn a_server_that_stops_in_the_middle_of_a_response_is_waited_for_as_long_as_idle
     let mut plan = plan(server.addr);
     plan.request = (*b"hello").into();
     plan.expect = Expect::Echo;
-    // The server must come to its answer in that time.
-    let idle = LIMIT * 10;
-    plan.limits.drain_idle = idle;
     plan.limits.drain_total = None;
-    let mut plans = ways(&plan);
-    plans.retain(|plan| !plan.close.has(CloseMode::Abandon));
-    for (_, seen) in run_all(plans) {
-        times_out(&seen, idle);
-        assert_eq!(seen.outcome.tally.received_bytes, 30);
+    // The server must come to its answer in that time: on a busy machine it gets more.
+    for idle in [LIMIT * 10, LIMIT * 40, LIMIT * 160] {
+        plan.limits.drain_idle = idle;
+        let mut plans = ways(&plan);
+        plans.retain(|plan| !plan.close.has(CloseMode::Abandon));
+        let mut received = Vec::new();
+        for (_, seen) in run_all(plans) {
+            times_out(&seen, idle);
+            received.push(seen.outcome.tally.received_bytes);
+        }
+        if received.iter().all(|&bytes| bytes == 30) {
+            return;
+        }
+        println!("not all was answered within {idle:?}: {received:?}");
     }
+    panic!("some answers never arrive");
 }
