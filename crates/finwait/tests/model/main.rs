@@ -303,6 +303,18 @@ fn whatever_happens_on_the_wire_the_report_is_true() {
     judge("the wire", &half(PROMPT), 2_000_000);
 }
 
+fn but_for_clocks(endings: &BTreeSet<String>) -> BTreeSet<&str> {
+    let clock = ", clock: ";
+    endings
+        .iter()
+        .map(|ending| {
+            ending
+                .split_once(clock)
+                .map_or(ending.as_str(), |(ending, _)| ending)
+        })
+        .collect()
+}
+
 /// All of it: minutes.
 mod whole {
     use super::*;
@@ -325,7 +337,7 @@ mod whole {
         judge("all: the wire and wishes", &jobs(WISHES), 1);
     }
 
-    /// Which edges come, and when, changes nothing but when it ends.
+    /// Which edges come, and when, changes nothing but when it ends, and so which of two clocks is first.
     #[test]
     #[ignore = "takes minutes: see CONTRIBUTING"]
     fn s15_whatever_edge_is_late_lost_or_spurious_the_endings_are_the_same() {
@@ -336,11 +348,8 @@ mod whole {
         ] {
             let loose = judge(what, &half(besides), 1);
             for ((prompt, loose), job) in prompt.iter().zip(&loose).zip(half(besides)) {
-                let differ: Vec<_> = prompt
-                    .endings
-                    .symmetric_difference(&loose.endings)
-                    .collect();
-                assert!(differ.is_empty(), "{differ:?} with {:?}", job.limits);
+                let [prompt, loose] = [prompt, loose].map(|found| but_for_clocks(&found.endings));
+                assert_eq!(prompt, loose, "with {:?}", job.limits);
             }
         }
     }
