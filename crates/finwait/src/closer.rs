@@ -11,7 +11,6 @@ use crate::stream::Stream;
 use crate::teardown::{Receive, Teardown};
 
 mod driver;
-mod queue;
 mod slot;
 mod socket;
 
@@ -39,11 +38,9 @@ use socket::Watched;
 /// # Work per turn
 ///
 /// A turn gives each ready teardown at most 16 reads or 64 KiB (one call of up to 1 MiB where the
-/// OS discards without copying, of up to 256 KiB to write), serves at most
-/// [`turn_size`](Self::turn_size) of them, and ends once it has moved 8 MiB for all of them.
-/// `poll_timeout` is zero until the others have had their turn, in order. Those that used up their
-/// share the last time come behind the others, but for one at a time. So flooding peers delay
-/// nobody, and the caller's own connections get their share.
+/// OS discards without copying, of up to 256 KiB to write), and serves at most [`turn_size`](Self::turn_size) of them; the
+/// others come first in the next turn, and `poll_timeout` is zero until then. So a flooding peer
+/// delays nobody, and the caller's own connections get their share.
 ///
 /// # Time
 ///

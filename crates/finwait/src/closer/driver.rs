@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::queue::Queue;
 use super::slot::Slot;
 use super::socket::Socket;
 use super::{Finished, Key};
@@ -23,9 +22,6 @@ use crate::trace::Trace;
 const MAX_DRAINING: usize = 16_384;
 /// How many teardowns one turn serves. At some microseconds each, a turn stays near 10 ms.
 const TURN_SIZE: usize = 1_024;
-/// What one turn moves for all of them. A thousand peers that flood would else make it a gigabyte,
-/// which takes tenths of a second.
-pub(super) const TURN_BYTES_ALL: usize = 8 << 20;
 /// What one teardown may receive or write in one turn, in calls and in bytes.
 pub(super) const TURN_CALLS: u32 = 16;
 pub(super) const TURN_BYTES: usize = 64 << 10;
@@ -37,7 +33,9 @@ pub(super) struct Driver<S, B> {
     pub(super) turn_size: usize,
     slots: Slab<Slot<S, B>>,
     next_generation: u32,
-    ready: Queue,
+    /// Teardowns with something to do now, each once at most (`Slot::queued`). One that was evicted
+    /// meanwhile leaves its entry behind, which must not count for the next in the same slot.
+    ready: VecDeque<Key>,
     deadlines: Deadlines,
     /// One ring: every slot, the longest without progress first.
     idle: Rings,
@@ -53,7 +51,7 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
             turn_size: TURN_SIZE,
             slots: Slab::new(),
             next_generation: 0,
-            ready: Queue::default(),
+            ready: VecDeque::new(),
             deadlines: Deadlines::new(now),
             idle: Rings::new(1),
             finished: VecDeque::new(),
@@ -96,14 +94,13 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
             written: 0,
             generation,
             queued: true,
-            greedy: false,
             trace,
         });
         let key = Key {
             index: index as u32,
             generation,
         };
-        self.ready.push(key);
+        self.ready.push_back(key);
         self.idle.push(IDLE, index);
         key
     }
@@ -134,14 +131,7 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         if writable {
             slot.teardown.handle(Event::Writable, now);
         }
-        if !std::mem::replace(&mut slot.queued, true) {
-            let key = slot.key(index);
-            if slot.greedy {
-                self.ready.push_greedy(key);
-            } else {
-                self.ready.push(key);
-            }
-        }
+        self.queue(index);
     }
 
     pub(super) fn poll_timeout(&self, now: Instant) -> Option<Duration> {
@@ -158,10 +148,12 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         while let Some(index) = self.deadlines.pop(now) {
             self.queue(index);
         }
-        let mut turn = self.ready.turn();
-        let (mut served, mut moved) = (0, 0);
-        while served < self.turn_size && moved < TURN_BYTES_ALL {
-            let Some(key) = self.ready.pop(&mut turn) else {
+        // Those that become ready meanwhile, again or for the first time, have the next turn.
+        let mut left = self.ready.len();
+        let mut served = 0;
+        while left > 0 && served < self.turn_size {
+            left -= 1;
+            let Some(key) = self.ready.pop_front() else {
                 break;
             };
             let index = key.index as usize;
@@ -172,7 +164,7 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
                 .is_some_and(|slot| slot.generation == key.generation)
             {
                 served += 1;
-                moved += self.step(index, now, deliver);
+                self.step(index, now, deliver);
             }
         }
     }
@@ -193,7 +185,7 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         for (index, slot) in &mut self.slots {
             slot.teardown.handle(Event::Stop(deadline), now);
             if !std::mem::replace(&mut slot.queued, true) {
-                self.ready.push(slot.key(index));
+                self.ready.push_back(slot.key(index));
             }
         }
     }
@@ -222,16 +214,15 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         if let Some(slot) = self.slots.get_mut(index)
             && !std::mem::replace(&mut slot.queued, true)
         {
-            self.ready.push(slot.key(index));
+            self.ready.push_back(slot.key(index));
         }
     }
 
     /// Lets one teardown do what it can within its budget, and sees to it that it is looked at
-    /// again: queued, timed, or armed for an event. How many bytes it moved.
-    fn step(&mut self, index: usize, now: Instant, deliver: &mut dyn FnMut(Key, &[u8])) -> usize {
-        let mut moved = 0;
+    /// again: queued, timed, or armed for an event.
+    fn step(&mut self, index: usize, now: Instant, deliver: &mut dyn FnMut(Key, &[u8])) {
         let Some(slot) = self.slots.get_mut(index) else {
-            return moved;
+            return;
         };
         slot.queued = false;
         let key = slot.key(index);
@@ -240,25 +231,19 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
             let action = slot.teardown.poll(now);
             let event = match action {
                 Action::Wait { until } => {
-                    // One that found nothing has not changed.
-                    slot.greedy &= moved == 0;
                     if let Some(at) = until {
                         self.deadlines.arm(index, at);
                     }
-                    return moved;
+                    return;
                 }
                 Action::Write | Action::Receive if calls == 0 || bytes == 0 => {
                     // No edge is owed to one that stops before "would block".
                     slot.queued = true;
-                    slot.greedy = true;
-                    self.ready.push_greedy(key);
-                    return moved;
+                    self.ready.push_back(key);
+                    return;
                 }
-                Action::Close | Action::Abort => {
-                    self.release(index, action, now);
-                    return moved;
-                }
-                Action::Finished => return moved,
+                Action::Close | Action::Abort => return self.release(index, action, now),
+                Action::Finished => return,
                 action => {
                     let room = bytes.clamp(1, TURN_BYTES);
                     slot.answer(action, &mut self.scratch[..room], &mut |chunk| {
@@ -269,7 +254,6 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
             if let Event::Received { bytes: n } | Event::Written { bytes: n } = event {
                 calls -= 1;
                 bytes = bytes.saturating_sub(n);
-                moved += n;
                 self.idle.remove(index);
                 self.idle.push(IDLE, index);
             }

@@ -17,8 +17,6 @@ pub(super) struct Slot<S, B> {
     pub(super) written: usize,
     pub(super) generation: u32,
     pub(super) queued: bool,
-    /// The last time that it moved anything, it used up its share.
-    pub(super) greedy: bool,
     pub(super) trace: Trace,
 }
 

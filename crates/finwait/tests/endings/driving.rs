@@ -109,7 +109,7 @@ fn stale_events_are_harmless() {
 }
 
 /// A peer that has megabytes under way to us, and says when it is through.
-pub(crate) fn flooding(bytes: usize) -> (TcpStream, Peer<()>) {
+fn flooding(bytes: usize) -> (TcpStream, Peer<()>) {
     let (ours, mut theirs) = pair();
     let peer = Peer::plays(move || {
         theirs.write_all(&vec![9; bytes]).expect("read by us");

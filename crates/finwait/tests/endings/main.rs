@@ -24,7 +24,6 @@ mod delivering;
 mod driving;
 mod graceful;
 mod half_closed;
-mod hostile;
 mod limit;
 mod reset;
 #[cfg(unix)]

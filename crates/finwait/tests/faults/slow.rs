@@ -69,6 +69,7 @@ fn a_window_that_stays_closed_for_ever() {
         }
         let begun = full.into_iter().map(|(ours, unsent, limits)| {
             let key = lab.begin(ours, vec![7; unsent], &limits);
+            lab.is_silent(key);
             (key, unsent)
         });
         let begun: Vec<_> = begun.collect();

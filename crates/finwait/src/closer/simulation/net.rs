@@ -10,7 +10,7 @@ use crate::closer::driver::{TURN_BYTES, TURN_CALLS};
 use crate::report::OsError;
 
 pub(super) const SEND_BUFFER: u64 = 200_000;
-pub(super) const RECEIVE_BUFFER: u64 = 120_000;
+const RECEIVE_BUFFER: u64 = 120_000;
 const SEGMENT: u64 = 20_000;
 /// The first of the retransmission times.
 const RTO: u64 = 200_000;

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::dice::Dice;
-use super::net::{Net, RECEIVE_BUFFER, SEND_BUFFER};
+use super::net::Net;
 use super::peer::Peer;
 use super::socket::Imagined;
 use super::truth::{self, Given};
 use crate::closer::Key;
-use crate::closer::driver::{Driver, TURN_BYTES, TURN_BYTES_ALL};
+use crate::closer::driver::Driver;
 use crate::limits::{FinishOn, Limits, OnDeadline, OnLimit};
 use crate::report::Ending;
 use crate::teardown::{Receive, Teardown};
@@ -343,7 +343,7 @@ impl Run {
         );
     }
 
-    /// L3: with k ready teardowns a new one is served within k steps, and one for a flood that is due.
+    /// L3: with k ready teardowns each is served within k steps, `turn_size` of which are a turn.
     fn is_served_in_turn(&self, given: &Given, first_call: Option<u64>) {
         let Some(first_call) = first_call else {
             return;
@@ -352,12 +352,9 @@ impl Run {
             .outcome
             .connections
             .min(self.driver.max_draining as u64);
-        // A turn also ends once it has moved enough.
-        let most_bytes = RECEIVE_BUFFER + SEND_BUFFER + TURN_BYTES as u64;
-        let steps = (TURN_BYTES_ALL as u64 / most_bytes).min(self.driver.turn_size as u64);
-        let turns = most.div_ceil(steps);
+        let turns = most.div_ceil(self.driver.turn_size as u64);
         assert!(
-            first_call - given.in_turn <= turns + 2,
+            first_call - given.in_turn <= turns + 1,
             "L3: served only after {} turns",
             first_call - given.in_turn
         );
