@@ -20,7 +20,9 @@ use crate::trace::Trace;
 
 /// Beyond this many, the longest-idle teardown makes room.
 const MAX_DRAINING: usize = 16_384;
-/// How many teardowns one turn serves. At some microseconds each, a turn stays near 10 ms.
+/// How many teardowns one turn serves. At some microseconds each, a turn stays near 10 ms; where all
+/// of them flood it takes tenths of a second, and ending it sooner made honest peers wait longer
+/// (docs/verification.md).
 const TURN_SIZE: usize = 1_024;
 /// What one teardown may receive or write in one turn, in calls and in bytes.
 pub(super) const TURN_CALLS: u32 = 16;

@@ -24,6 +24,7 @@ mod delivering;
 mod driving;
 mod graceful;
 mod half_closed;
+mod hostile;
 mod limit;
 mod reset;
 #[cfg(unix)]

@@ -7,7 +7,7 @@ use finwait::{Delivered, Ending, Fin, FinishOn, Limits};
 use crate::common::{BOUND, Peer, tells};
 use crate::lab::{long, policies, short};
 use crate::namespace::alone;
-use crate::truth::{DRAIN_IDLE, agrees, is_one_of, read_all, says};
+use crate::truth::{DRAIN_IDLE, agrees, is_graceful, is_one_of, read_all, says};
 
 const FIN: &str = "tcp flags & fin == fin";
 /// Without bytes, FIN or anything else: Linux marks the last segment of a write with PSH.
@@ -80,14 +80,10 @@ fn the_peers_fins_are_lost() {
 fn fins_that_are_lost_at_first() {
     alone(fins_that_are_lost_at_first, |lab| {
         for way in [lab.to_peer(), lab.to_us()] {
-            for limits in policies(long()) {
-                let finish_on = match limits.finish_on {
-                    FinishOn::PeerFin => FinishOn::PeerFin,
-                    _ => FinishOn::PeerFinAndAcked { confirm: BOUND },
-                };
+            for _ in 0..3 {
                 let limits = Limits {
-                    finish_on,
-                    ..limits
+                    finish_on: FinishOn::PeerFinAndAcked { confirm: BOUND },
+                    ..long()
                 };
                 lab.fault(&format!("{way} {FIN}"), "drop");
                 let (ours, theirs) = lab.pair();
@@ -96,7 +92,7 @@ fn fins_that_are_lost_at_first() {
                 lab.until("a FIN in the void", |lab| (lab.struck() > 0).then_some(()));
                 lab.heal();
                 let report = lab.only();
-                is_one_of(&report, &[(Ending::Graceful, "sent again")]);
+                is_graceful(&report, &limits, "sent again");
                 agrees(&report, peer.done(), "response".len());
             }
         }
@@ -143,10 +139,7 @@ fn bare_acknowledgements_are_lost() {
             lab.begin(ours, b"response".to_vec(), &patient);
             let peer = Peer::plays(move || read_all(theirs));
             let report = lab.only();
-            is_one_of(
-                &report,
-                &[(Ending::Graceful, "the peer's FIN acknowledges ours")],
-            );
+            is_graceful(&report, &patient, "the peer's FIN acknowledges ours");
             agrees(&report, peer.done(), "response".len());
             lab.heal();
 

@@ -51,6 +51,11 @@ fn in_namespace(script: &str) -> Command {
     command
         .args(["-n", "sh", "-ec", &format!("{LINK}; {script}")])
         .env(INSIDE, "1")
+        // glibc keeps what was freed for later; here it gives all back at once, so that memory in use
+        // can be told from outside.
+        .env("MALLOC_ARENA_MAX", "1")
+        .env("MALLOC_TRIM_THRESHOLD_", "65536")
+        .env("MALLOC_MMAP_THRESHOLD_", "65536")
         .stdin(Stdio::null());
     command
 }

@@ -8,7 +8,7 @@ use finwait::{Delivered, Ending, Fin, Limits, OnDeadline, Phase};
 use crate::common::{BOUND, Peer, tells};
 use crate::lab::{FIN_WAIT_2, long, policies, run, short};
 use crate::namespace::alone;
-use crate::truth::{CONFIRM, DRAIN_IDLE, FLUSH_IDLE, is_one_of, says};
+use crate::truth::{CONFIRM, DRAIN_IDLE, FLUSH_IDLE, is_graceful, is_one_of, says};
 
 /// More than the buffers of both ends take.
 const TOO_MUCH: usize = 32 << 20;
@@ -222,7 +222,7 @@ fn a_cut_that_heals() {
                         (Ending::Graceful, "and the peer closed within the grace"),
                     ],
                 ),
-                _ => is_one_of(&report, &[(Ending::Graceful, "sent again")]),
+                _ => is_graceful(&report, &limits, "sent again"),
             }
             says(&report, Delivered::Yes);
         }

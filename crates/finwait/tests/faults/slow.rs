@@ -4,13 +4,14 @@ use std::io::Write;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use finwait::{Delivered, Ending, FinishOn, Limits};
+use finwait::{Delivered, FinishOn, Limits};
 
 use crate::common::{BOUND, Peer, ms, tells};
 use crate::lab::{long, policies, run, short};
 use crate::namespace::alone;
 use crate::truth::{
-    Allowed, DRAIN_IDLE, DRAIN_TOTAL, FLUSH_IDLE, FLUSH_TOTAL, agrees, is_one_of, read_all, says,
+    Allowed, DRAIN_IDLE, DRAIN_TOTAL, FLUSH_IDLE, FLUSH_TOTAL, agrees, is_graceful, is_one_of,
+    read_all, says,
 };
 
 const TOO_MUCH: usize = 32 << 20;
@@ -40,7 +41,7 @@ fn a_slow_link_is_not_cut() {
         let peer = Peer::plays(move || read_all(theirs));
         let report = lab.only();
         if tells().unacknowledged {
-            is_one_of(&report, &[(Ending::Graceful, "it took its time")]);
+            is_graceful(&report, &limits, "it took its time");
             // 752 KiB at 2 Mbit/s: no machine is faster than its link.
             assert!(report.total() > limits.drain_idle, "{report:#?}");
         } else {
@@ -69,7 +70,6 @@ fn a_window_that_stays_closed_for_ever() {
         }
         let begun = full.into_iter().map(|(ours, unsent, limits)| {
             let key = lab.begin(ours, vec![7; unsent], &limits);
-            lab.is_silent(key);
             (key, unsent)
         });
         let begun: Vec<_> = begun.collect();
@@ -109,22 +109,24 @@ fn a_peer_that_floods_and_never_reads() {
     });
 }
 
-/// Lets a drip fall every `interval`, and says what the longest time between two of them was.
+/// Lets a drip fall every `interval`, and says what the longest time between two of them was, or
+/// between `start` and the first, at the most.
 fn drips(
+    start: Instant,
     interval: Duration,
     until: mpsc::Receiver<()>,
     mut drip: impl FnMut() -> bool,
 ) -> Duration {
-    let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
-    loop {
-        match until.recv_timeout(interval) {
-            Err(RecvTimeoutError::Timeout) if drip() => {
-                longest = longest.max(last.elapsed());
-                last = Instant::now();
-            }
-            _ => return longest.max(last.elapsed()),
+    let (mut last, mut longest) = (start, Duration::ZERO);
+    while until.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+        let before = Instant::now();
+        if !drip() {
+            break;
         }
+        longest = longest.max(last.elapsed());
+        last = before;
     }
+    longest.max(last.elapsed())
 }
 
 /// Each byte just before the idle clock runs out: the total one ends it.
@@ -142,9 +144,11 @@ fn a_byte_just_before_the_idle_clock_runs_out() {
             let (ours, mut theirs) = lab.pair();
             let (over, until) = mpsc::channel();
             let interval = limits.drain_idle * 9 / 10;
+            let start = Instant::now();
             let key = lab.begin(ours, Vec::new(), &limits);
-            let peer =
-                Peer::plays(move || drips(interval, until, || theirs.write_all(b".").is_ok()));
+            let peer = Peer::plays(move || {
+                drips(start, interval, until, || theirs.write_all(b".").is_ok())
+            });
             begun.push((key, over, peer, limits));
         }
         let reports = lab.all();
@@ -179,7 +183,7 @@ fn a_peer_that_reads_a_sip_at_a_time() {
             let interval = limits.flush_stall * 9 / 10;
             let peer = Peer::plays(move || {
                 let mut buffer = vec![0; sip];
-                drips(interval, until, || {
+                drips(Instant::now(), interval, until, || {
                     std::io::Read::read(&mut &theirs, &mut buffer).is_ok()
                 })
             });

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 
-use finwait::{Clock, Delivered, Ending, Phase, Report};
+use finwait::{Clock, Delivered, Ending, FinishOn, Limits, Phase, Report};
 
 use crate::common::tells;
 
@@ -32,6 +32,16 @@ pub(crate) fn is_one_of(report: &Report, allowed: &[Allowed]) {
         here.iter().any(|&(ending, _)| ending == report.ending),
         "{report:#?}\nis none of {here:#?}"
     );
+}
+
+/// Both FINs seen, and ours acknowledged; of a policy that asks only once for that, at the peer's
+/// FIN, no more than it had learnt by then.
+#[track_caller]
+pub(crate) fn is_graceful(report: &Report, limits: &Limits, why: &'static str) {
+    let asked_once = (Ending::PeerFin, "asked once only, at the peer's FIN");
+    let allowed = [(Ending::Graceful, why), asked_once];
+    let once = limits.finish_on == FinishOn::PeerFin;
+    is_one_of(report, if once { &allowed } else { &allowed[..1] });
 }
 
 /// Where the system does not tell of acknowledgements, what hangs on them ends otherwise.
