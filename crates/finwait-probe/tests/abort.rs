@@ -238,6 +238,11 @@ fn storms_are_for_those_who_want_them_and_do_a_good_server_no_harm() {
     for id in ["abort/9", "abort/10"] {
         let found = bad_server::check(server.addr(), id, http(&server), &Settings::default());
         assert_eq!(found.word, Word::Skip, "{found:?}");
+        // Each look at a socket costs Wine as much as there are sockets: it takes minutes to get over it.
+        if finwait_platform::wine_version().is_some() {
+            println!("skipped under Wine: {id} against a good server");
+            continue;
+        }
         let found = bad_server::check(server.addr(), id, http(&server), &storms);
         assert_eq!(found.word, Word::Pass, "{found:?}");
     }

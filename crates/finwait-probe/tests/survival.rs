@@ -93,6 +93,15 @@ fn slow(seconds: u64) -> Settings {
 const WHOLE: (Word, Service, Closing) = (Word::Pass, Service::Whole, Closing::Fin);
 const CUT: (Word, Service, Closing) = (Word::Fail, Service::Cut, Closing::Rst);
 
+/// Whether this runs under Wine, which does not show what has this name; says so then.
+fn hidden_by_wine(name: &str) -> bool {
+    let wine = finwait_platform::wine_version().is_some();
+    if wine {
+        println!("skipped under Wine: {name}");
+    }
+    wine
+}
+
 #[test]
 fn what_is_queued_survives_a_close_in_stages() {
     let found = http(BIG, in_stages).http("survival/1", &Settings::default());
@@ -135,7 +144,9 @@ fn a_cut_that_looks_whole_is_a_cut() {
         stream.set_write_timeout(Some(IMPATIENCE)).unwrap();
         let mut request = [0; 6];
         if stream.read_exact(&mut request).is_ok() {
-            let _ = stream.write_all(&vec![b'.'; 16 << 20]);
+            // On Windows the limit is for a whole write, however much of it is taken meanwhile.
+            let piece = [b'.'; 64 << 10];
+            let _ = (0..256).try_for_each(|_| stream.write_all(&piece));
             in_stages(stream);
         }
         Then::GoOn
@@ -172,7 +183,10 @@ fn a_small_response_arrives_in_spite_of_unread_bytes() {
     let found = http(SMALL, fully).http("survival/2", &Settings::default());
     let reset = (Word::Warn, Service::Whole, Closing::Rst);
     assert_eq!(verdict(&found), reset, "{found:?}");
-    assert_eq!(found.share.unwrap().seen, 20);
+    // Some may look like a FIN there.
+    if !hidden_by_wine("each reset after the last byte") {
+        assert_eq!(found.share.unwrap().seen, 20);
+    }
 }
 
 #[test]
@@ -252,7 +266,12 @@ fn an_rst_behind_the_fin_is_seen() {
     assert_eq!(verdict(&found), WHOLE, "{found:?}");
     assert_eq!(found.share.unwrap().of, 20);
     let found = http(SMALL, fin_and_rst).http("survival/7", &Settings::default());
-    let hidden = (Word::Warn, Service::Whole, Closing::FinThenRst);
+    let closing = if hidden_by_wine("the FIN before a reset") {
+        Closing::Rst
+    } else {
+        Closing::FinThenRst
+    };
+    let hidden = (Word::Warn, Service::Whole, closing);
     assert_eq!(verdict(&found), hidden, "{found:?}");
 }
 

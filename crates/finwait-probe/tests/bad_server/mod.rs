@@ -11,6 +11,9 @@ use finwait_load::Expect;
 use finwait_probe::battery::{self, Battery, Settings};
 use finwait_probe::{Closing, Finding, Http, Protocol, Service, Target, Word};
 
+#[path = "../../../finwait/tests/common/witness.rs"]
+mod witness;
+
 /// No thread of a test outlives it for longer, whatever the client does.
 const LONGEST: Duration = Duration::from_secs(20);
 
@@ -134,7 +137,7 @@ pub(crate) fn head(stream: &mut TcpStream) -> Head {
             other => {
                 return Head::Ended {
                     begun: !head.is_empty(),
-                    reset: other.is_err(),
+                    reset: witness::of_read(stream, other).is_err(),
                 };
             }
         }
@@ -151,9 +154,7 @@ pub(crate) fn response(body: usize) -> Vec<u8> {
 
 /// Reads to the client's end.
 pub(crate) fn drain(stream: &mut TcpStream) -> io::Result<()> {
-    let mut scratch = [0; 4096];
-    while stream.read(&mut scratch)? > 0 {}
-    Ok(())
+    witness::read_to_either_end(stream).1.map_or(Ok(()), Err)
 }
 
 /// Closes with an RST.

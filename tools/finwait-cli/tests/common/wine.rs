@@ -52,7 +52,10 @@ impl Wine {
     fn start() -> Self {
         let folder = folder();
         let prefix = std::env::var_os("WINEPREFIX").map_or(folder.join("prefix"), PathBuf::from);
-        fs::create_dir_all(&prefix).expect("a folder");
+        // The prefix may be another's, and lie elsewhere.
+        for folder in [&folder, &prefix] {
+            fs::create_dir_all(folder).expect("a folder");
+        }
         let [client, server] = ["client", "server"].map(|name| build(name, &folder));
         let keeper = Mutex::new(None);
         let wine = Self {
