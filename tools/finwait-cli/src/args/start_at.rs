@@ -149,7 +149,9 @@ mod tests {
             .wait(at(THEN))
             .unwrap_err();
         // Milliseconds since 1970 are taken for seconds, and lie too far ahead.
-        let slip = StartAt::parse("1795384800000").unwrap();
-        assert!(slip.wait(at(THEN)).unwrap_err().contains("ahead"));
+        // The clock of Windows does not go so far at all.
+        let slip = StartAt::parse("1795384800000");
+        let told = slip.and_then(|slip| slip.wait(at(THEN))).unwrap_err();
+        assert!(told.contains("ahead"), "{told}");
     }
 }
