@@ -212,6 +212,18 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         self.slots.is_empty() && self.finished.is_empty()
     }
 
+    /// When the first of those that are not queued has something to do: each of them waits, for
+    /// this time or for an event.
+    #[cfg(test)]
+    pub(super) fn first_due(&self, now: Instant) -> Option<Instant> {
+        let waiting = self.slots.iter().filter(|(_, slot)| !slot.queued);
+        let due = waiting.filter_map(|(_, slot)| match slot.teardown.poll(now) {
+            Action::Wait { until } => until,
+            _ => Some(now),
+        });
+        due.min()
+    }
+
     fn queue(&mut self, index: usize) {
         if let Some(slot) = self.slots.get_mut(index)
             && !std::mem::replace(&mut slot.queued, true)

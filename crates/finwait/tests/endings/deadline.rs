@@ -228,6 +228,8 @@ fn what_is_closed_after_a_stop_is_bounded_by_it_too() {
     let mut driver = Driver::new(patient());
     let now = Instant::now();
     driver.closer.stop(now + ms(20), now);
+    // A later one changes nothing, for those to come either.
+    driver.closer.stop(now + BOUND * 3, now);
     let (ours, theirs) = pair();
     driver.close(ours, *b"response");
     let report = driver.finished().report;

@@ -221,6 +221,7 @@ impl Run {
     /// Until something is due, here or on the wire; sometimes longer, sometimes not at all.
     fn wait(&mut self) {
         let now = self.now();
+        self.nothing_is_forgotten(now);
         let due = self.driver.poll_timeout(self.at(now)).map(|wait| {
             // Rounded up, as a poll that ends before its time would only be repeated.
             now + u64::try_from(wait.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX / 2)
@@ -252,6 +253,22 @@ impl Run {
         let mut net = self.net.borrow_mut();
         net.now = next.max(now) + late + step;
         net.catch_up();
+    }
+
+    /// S12. What is not queued is woken when it is due, to the tick. All of them are asked, so only
+    /// where there are few.
+    fn nothing_is_forgotten(&self, now: u64) {
+        if self.driver.len() <= 50
+            && let Some(due) = self.driver.first_due(self.at(now))
+        {
+            let wait = self.driver.poll_timeout(self.at(now));
+            let tick = Duration::from_micros(TICK);
+            assert!(
+                wait.is_some_and(|wait| self.at(now) + wait <= due + tick),
+                "S12: due in {:?}, woken in {wait:?}",
+                due.saturating_duration_since(self.at(now))
+            );
+        }
     }
 
     /// Readiness, as unkindly as it may be told.
