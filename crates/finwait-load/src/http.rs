@@ -50,6 +50,8 @@ enum State {
 
 const MOST_HEAD: usize = 64 << 10;
 const MOST_HEADERS: usize = 128;
+/// A chunk-size line that is longer than this is an attack, not a size.
+const MOST_CHUNK_LINE: usize = 1024;
 
 impl Framing {
     /// Of a response to a HEAD.
@@ -138,7 +140,9 @@ impl Framing {
 
     fn head<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let before = self.pending.len();
-        self.pending.extend_from_slice(bytes);
+        // Not all that came: one that is too long is so however its bytes were cut.
+        let more = bytes.len().min(MOST_HEAD - before);
+        self.pending.extend_from_slice(&bytes[..more]);
         let mut headers = [EMPTY_HEADER; MOST_HEADERS];
         let mut response = Response::new(&mut headers);
         match response.parse(&self.pending) {
@@ -164,8 +168,7 @@ impl Framing {
 
     fn chunk_size<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let before = self.pending.len();
-        // A chunk-size line that is longer than this is an attack, not a size.
-        let more = bytes.len().min(1024);
+        let more = bytes.len().min(MOST_CHUNK_LINE - before);
         self.pending.extend_from_slice(&bytes[..more]);
         match httparse::parse_chunk_size(&self.pending) {
             Ok(Status::Complete((length, size))) => {
@@ -177,7 +180,7 @@ impl Framing {
                 };
                 &bytes[length.saturating_sub(before).min(bytes.len())..]
             }
-            Ok(Status::Partial) if self.pending.len() < 1024 => &bytes[more..],
+            Ok(Status::Partial) if self.pending.len() < MOST_CHUNK_LINE => &[],
             Ok(Status::Partial) | Err(_) => self.malformed(),
         }
     }
@@ -328,6 +331,30 @@ mod tests {
         assert!(!complete(&format!("{head}5\r\nhello\r\n0\r\n"), true));
         assert!(!complete(&format!("{head}5\r\nhello\r\n"), true));
         assert!(!complete(&format!("{head}nonsense\r\n"), true));
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_however_it_is_cut() {
+        let malformed = |response: &str, size: usize| {
+            let mut framing = Framing::default();
+            for piece in response.as_bytes().chunks(size) {
+                framing.receive(piece);
+            }
+            framing.is_malformed()
+        };
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for (size, too_long) in [(MOST_CHUNK_LINE - 4, false), (MOST_CHUNK_LINE - 3, true)] {
+            let response = format!("{head}5;{}\r\nhello", "x".repeat(size));
+            for size in 1..=response.len() {
+                assert_eq!(malformed(&response, size), too_long, "{size}");
+            }
+        }
+        for (size, too_long) in [(MOST_HEAD - 24, false), (MOST_HEAD - 23, true)] {
+            let response = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\nhello", "x".repeat(size));
+            for size in [1_000, 4_096, MOST_HEAD - 1, MOST_HEAD, response.len()] {
+                assert_eq!(malformed(&response, size), too_long, "{size}");
+            }
+        }
     }
 
     #[test]
