@@ -14,6 +14,8 @@ mod sources;
 mod start_at;
 mod units;
 
+use std::ffi::OsString;
+
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
@@ -78,9 +80,11 @@ pub(crate) enum Job {
     Show(clap::Error),
 }
 
-/// Reads the command line.
-pub(crate) fn parse() -> Result<Command, Failure> {
-    let typed = match Typed::try_parse() {
+/// Reads a command line, which begins with the program's name.
+pub(crate) fn parse(
+    words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<Command, Failure> {
+    let typed = match Typed::try_parse_from(words) {
         Ok(typed) => typed,
         Err(text) if !text.use_stderr() => {
             return Ok(Command {

@@ -5,10 +5,23 @@ use std::io::{self, IsTerminal, Write};
 
 /// Says one line on stderr, with the program's name before it.
 pub(crate) fn say(line: impl fmt::Display) {
-    // Line breaks can only come from what was typed; one message stays one line.
-    let line = line.to_string().replace(['\n', '\r'], " ");
+    let line = one_line(&line.to_string());
     // With stderr gone there is no place left to complain.
     let _ = writeln!(io::stderr().lock(), "finwait: {line}");
+}
+
+/// The same text without what only a terminal would obey, and that can only come from what was typed
+/// or read: one message stays one line, and looks like what it is.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' => line.push(' '),
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
 }
 
 /// Whether colour may be used on `stream` (no-color.org).

@@ -134,6 +134,16 @@ fn nobody_knocks_for_ever_at_a_closed_door() {
     refused(&["load", REFUSES, "-z", "1h"], 3, "refused");
 }
 
+#[test]
+fn what_only_a_terminal_would_obey_is_shown_and_not_passed_on() {
+    for args in [["merge", "/no/\x1b[31mfile\x0c"], ["load", "--no\x07\x0c"]] {
+        let ran = run(&args).expect(2).complains("\\u{c}");
+        let lines: Vec<_> = ran.stderr.lines().collect();
+        assert_eq!(lines.len(), 1, "{ran:?}");
+        assert!(!lines[0].contains(char::is_control), "{ran:?}");
+    }
+}
+
 /// The source is an address of this host, and no way leads from it to the target.
 #[cfg(target_os = "linux")]
 #[test]
