@@ -29,8 +29,9 @@ fuzz build
 for name; do
     echo "fuzzing $name for $seconds s"
     mkdir -p "$target/corpus/$name" "$target/artifacts/$name"
-    fuzz run "$name" "$target/corpus/$name" "fuzz/corpus/$name" -- -max_total_time="$seconds" -max_len=2048 -timeout=25 \
-        -artifact_prefix="$target/artifacts/$name/" -print_final_stats=1 2>"$target/log" || {
+    fuzz run "$name" "$target/corpus/$name" "fuzz/corpus/$name" -- -max_total_time="$seconds" -max_len=2048 \
+        -len_control=0 -timeout=25 -artifact_prefix="$target/artifacts/$name/" -print_final_stats=1 \
+        2>"$target/log" || {
         tail -n 60 "$target/log" >&2
         exit 1
     }
