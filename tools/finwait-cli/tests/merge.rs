@@ -33,6 +33,26 @@ fn any_order_and_sums_of_sums_give_the_same_bytes() {
     three.merge(&["all.json"]).expect(0);
 }
 
+/// A result is somebody's file.
+#[test]
+fn what_only_a_terminal_would_obey_in_a_result_is_shown_and_not_passed_on() {
+    let one = parts(&["-c", "3", "-n", "10", "--behave", "echo"], 1).expect(0);
+    let mut result = one.ran[0].json();
+    result["config"]["target"] = json!("\u{1b}[31mred\u{7}\nverdicts");
+    result["target"] = result["config"]["target"].clone();
+    result["errors"] =
+        json!([{ "operation": "read\u{1b}[2J", "name": "x\n", "code": null, "count": 3 }]);
+    one.write("odd.json", result.to_string().as_bytes());
+    let table = one.merge(&["odd.json"]).expect(0).text();
+    assert!(
+        table.contains("target        \\u{1b}[31mred\\u{7} verdicts\n"),
+        "{table}"
+    );
+    assert!(table.contains("3 x read\\u{1b}[2J: x"), "{table}");
+    let odd = |c: char| c.is_control() && c != '\n';
+    assert!(!table.contains(odd), "{table}");
+}
+
 #[test]
 fn thresholds_are_judged_on_the_sum_alone() {
     // True of each part and of the whole.

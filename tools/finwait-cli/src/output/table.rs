@@ -46,7 +46,9 @@ impl<'a> Table<'a> {
 
     fn head(&self, f: &mut String) -> fmt::Result {
         let config = &self.result.config;
-        writeln!(f, "{:LABEL$}{}", "target", config.target)?;
+        // What a result says in words may come from somebody's file.
+        let target = note::one_line(&config.target);
+        writeln!(f, "{:LABEL$}{target}", "target")?;
         write!(
             f,
             "{:LABEL$}{}, {}, -c {}, {}",
@@ -205,7 +207,8 @@ impl<'a> Table<'a> {
         let mut label = "errors";
         for (error, &count) in &self.result.tally.errors {
             let (count, what) = (grouped(count), error.describe());
-            writeln!(f, "{label:LABEL$}{count} x {}: {what}", error.operation)?;
+            let line = note::one_line(&format!("{count} x {}: {what}", error.operation));
+            writeln!(f, "{label:LABEL$}{line}")?;
             label = "";
         }
         Ok(())
@@ -232,6 +235,7 @@ impl<'a> Table<'a> {
             writeln!(f, "{:LABEL$}{} open files", "limits", grouped(limit))?;
         }
         for reason in &generator.reasons {
+            let reason = note::one_line(reason);
             writeln!(
                 f,
                 "{:LABEL$}the generator was the limit: {reason}",
