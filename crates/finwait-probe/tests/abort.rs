@@ -121,7 +121,7 @@ fn an_error_instead_of_the_page_is_no_answer() {
         } else if head(&mut stream) == Head::Whole {
             let error = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
             let _ = std::io::Write::write_all(&mut stream, error);
-            let _ = drain(&mut stream);
+            let _ = drain(&stream);
         }
         Then::GoOn
     });
@@ -132,8 +132,8 @@ fn an_error_instead_of_the_page_is_no_answer() {
 
 #[test]
 fn nothing_can_be_said_of_a_server_that_does_not_answer() {
-    let silent = Server::new(|mut stream| {
-        let _ = drain(&mut stream);
+    let silent = Server::new(|stream| {
+        let _ = drain(&stream);
         Then::GoOn
     });
     for id in ["abort/1", "abort/7", "abort/8"] {

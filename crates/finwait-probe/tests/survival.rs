@@ -26,9 +26,9 @@ fn http(body: usize, end: fn(TcpStream)) -> Server {
     })
 }
 
-fn in_stages(mut stream: TcpStream) {
+fn in_stages(stream: TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
-    let _ = drain(&mut stream);
+    let _ = drain(&stream);
 }
 
 fn fully(stream: TcpStream) {

@@ -153,7 +153,7 @@ pub(crate) fn response(body: usize) -> Vec<u8> {
 }
 
 /// Reads to the client's end.
-pub(crate) fn drain(stream: &mut TcpStream) -> io::Result<()> {
+pub(crate) fn drain(stream: &TcpStream) -> io::Result<()> {
     witness::read_to_either_end(stream).1.map_or(Ok(()), Err)
 }
 
