@@ -153,18 +153,21 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         // Those that become ready meanwhile, again or for the first time, have the next turn.
         let mut left = self.ready.len();
         let mut served = 0;
-        while left > 0 && served < self.turn_size {
-            left -= 1;
-            let Some(key) = self.ready.pop_front() else {
-                break;
-            };
+        while left > 0
+            && let Some(&key) = self.ready.front()
+        {
             let index = key.index as usize;
-            // What an evicted one has left behind takes nobody's turn.
-            if self
+            // What an evicted one has left behind takes nobody's turn, and stays for none.
+            let live = self
                 .slots
                 .get(index)
-                .is_some_and(|slot| slot.generation == key.generation)
-            {
+                .is_some_and(|slot| slot.generation == key.generation);
+            if live && served == self.turn_size {
+                break;
+            }
+            left -= 1;
+            self.ready.pop_front();
+            if live {
                 served += 1;
                 self.step(index, now, deliver);
             }

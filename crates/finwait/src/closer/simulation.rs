@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use run::{Outcome, Run};
 
 /// Those of the ordinary test run.
-const SEEDS: Range<u64> = 0..300;
+const SEEDS: Range<u64> = 0..1_000;
 /// A longer run, by `--ignored`.
 const MORE_SEEDS: Range<u64> = 0..100_000;
 
