@@ -92,20 +92,27 @@ fn a_window_that_stays_closed_for_ever() {
 #[test]
 fn a_peer_that_floods_and_never_reads() {
     alone(a_peer_that_floods_and_never_reads, |lab| {
-        let (ours, mut theirs) = lab.pair();
-        let reader = theirs.try_clone().expect("a descriptor");
-        lab.begin(ours, vec![7; TOO_MUCH], &short());
-        let peer = Peer::plays(move || {
-            // Until we close.
-            while theirs.write_all(&[9; 64 << 10]).is_ok() {}
-        });
-        let report = lab.only();
-        is_one_of(&report, &[(FLUSH_IDLE, "no room, whatever it sends")]);
-        says(&report, Delivered::No);
-        let most = short().drain_bytes.expect("a limit") + (1 << 20);
-        assert!(report.received_bytes <= most, "{report:#?}");
-        peer.done();
-        drop(reader);
+        // Read up to a limit, and all the time.
+        for drain_bytes in [Some(1 << 20), None] {
+            let (ours, mut theirs) = lab.pair();
+            let reader = theirs.try_clone().expect("a descriptor");
+            let limits = Limits {
+                drain_bytes,
+                ..short()
+            };
+            lab.begin(ours, vec![7; TOO_MUCH], &limits);
+            let peer = Peer::plays(move || {
+                // Until we close.
+                while theirs.write_all(&[9; 64 << 10]).is_ok() {}
+            });
+            let report = lab.only();
+            is_one_of(&report, &[(FLUSH_IDLE, "no room, whatever it sends")]);
+            says(&report, Delivered::No);
+            let most = drain_bytes.map_or(u64::MAX, |limit| limit + (1 << 20));
+            assert!(report.received_bytes <= most, "{report:#?}");
+            peer.done();
+            drop(reader);
+        }
     });
 }
 
