@@ -11,6 +11,9 @@ cd "$(dirname "$0")/.."
 # Not x86_64-pc-windows-gnu: that needs bcryptprimitives.dll, which Wine 8 does not have.
 triple=x86_64-win7-windows-gnu
 target=${CARGO_TARGET_DIR:-$PWD/target}
+mkdir -p "$target"
+# Wine takes no other.
+target=$(realpath "$target")
 wine=/usr/lib/wine/wine64
 
 need_windows
@@ -43,6 +46,6 @@ if [ $# -gt 0 ]; then
 fi
 run -p finwait-platform -p finwait -p finwait-peer -p finwait-load -p finwait-probe -p finwait-cli
 # The command for Windows against this system's, which the usual compiler builds, and against itself.
-exe=$(realpath "$target")/windows/$triple/debug/finwait.exe
+exe=$target/windows/$triple/debug/finwait.exe
 env -u RUSTC -u RUSTDOC -u RUSTC_BOOTSTRAP -u CARGO_PROFILE_DEV_DEBUG FINWAIT_WINDOWS_EXE="$exe" timeout --kill-after=10 20m \
     cargo test -p finwait-cli --test windows_command -- --ignored

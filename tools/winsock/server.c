@@ -4,7 +4,7 @@
  *     server [PORT [NAME]] [--connections N] [--end fin|reset|unread]
  *
  * PORT 0 takes a free one; the line `listening on ADDRESS:PORT` tells which. NAME is the address to
- * listen on, by default all of this host. Two ways to end badly, for those who want to see what a client
+ * listen on, by default all IPv4 ones of this host. Two ways to end badly, for those who want to see what a client
  * makes of them: `reset` receives something and resets, `unread` closes with the request unread. The
  * exit code is 0 only if every connection ended as it was meant to. */
 #include "common.h"
@@ -157,7 +157,13 @@ static bool serve_all(SOCKET listener, const struct options *options)
         int length = sizeof address;
         SOCKET socket = accept(listener, (struct sockaddr *)&address, &length);
         if (socket == INVALID_SOCKET) {
-            report_failure("accept", "", WSAGetLastError());
+            int code = WSAGetLastError();
+            report_failure("accept", "", code);
+            if (code == WSAECONNRESET) {
+                /* A client that was gone before its turn. */
+                as_meant = false;
+                continue;
+            }
             return false;
         }
         char with[NI_MAXHOST + NI_MAXSERV + 4];

@@ -177,15 +177,7 @@ fn tcp_ack(stream: &TcpStream, fin: Fin) -> Event {
     let unacknowledged = if acknowledged == Acknowledged::Yes {
         Some(0)
     } else {
-        let queued = platform::unacknowledged(stream).unwrap_or(None);
-        // Linux counts the FIN that is not acknowledged.
-        queued.map(|n| {
-            if fin == Fin::NotSent {
-                n
-            } else {
-                n.saturating_sub(1)
-            }
-        })
+        platform::unacknowledged_payload(stream, fin != Fin::NotSent).unwrap_or(None)
     };
     Event::Ack {
         fin: acknowledged,

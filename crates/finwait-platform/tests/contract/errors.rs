@@ -4,7 +4,7 @@ use std::io;
 
 use finwait_platform::{
     AcceptError, EndCause, classify_accept_error, classify_end, describe_error, error_meaning,
-    error_name, half_close, is_reset_behind_fin,
+    error_name, half_close,
 };
 use socket2::{Domain, Socket, Type};
 
@@ -41,6 +41,7 @@ fn what_no_table_knows_keeps_its_own_text() {
 #[cfg(unix)]
 #[test]
 fn a_broken_pipe_says_on_linux_that_the_reset_came_behind_a_fin() {
+    use finwait_platform::is_reset_behind_fin;
     let is_behind = |raw| is_reset_behind_fin(&io::Error::from_raw_os_error(raw));
     assert_eq!(is_behind(libc::EPIPE), LINUX);
     assert!(!is_behind(libc::ECONNRESET));
