@@ -308,7 +308,8 @@ fn times_count_from_the_moment_at_which_a_connection_was_due() {
                 "{record:?}"
             );
         }
+        // Attempts that failed have one too, where the system tells.
         let local: Option<SocketAddr> = record.local;
-        assert_eq!(local.is_some(), record.times.get(Phase::Connect).is_some());
+        assert!(local.is_some() || record.times.get(Phase::Connect).is_none());
     }
 }
