@@ -5,22 +5,9 @@ use std::io;
 use socket2::Socket;
 
 use super::tcp_info;
-use crate::types::{FinAck, TcpState};
+use crate::types::FinAck;
 
 pub(crate) fn fin_acked(socket: &Socket) -> io::Result<FinAck> {
-    Ok(match tcp_info(socket)?.map(|info| info.state) {
-        Some(TcpState::FinWait2 | TcpState::TimeWait) => FinAck::Yes,
-        Some(
-            TcpState::FinWait1
-            | TcpState::Closing
-            | TcpState::LastAck
-            | TcpState::Established
-            | TcpState::CloseWait
-            | TcpState::SynSent
-            | TcpState::SynReceived
-            | TcpState::Listen,
-        ) => FinAck::No,
-        // A clean end and a reset both lead here, and whether a send queue outlives a reset has not been measured.
-        Some(TcpState::Closed) | None => FinAck::Unknown,
-    })
+    let info = tcp_info(socket)?;
+    Ok(info.map_or(FinAck::Unknown, |info| FinAck::of_state(info.state)))
 }

@@ -96,6 +96,29 @@ pub enum FinAck {
     Unknown,
 }
 
+impl FinAck {
+    /// What the connection's state alone tells. A clean end and a reset both lead to CLOSED, and whether a send queue
+    /// outlives a reset is known of Linux alone.
+    #[cfg_attr(
+        finwait_force_fallback,
+        expect(dead_code, reason = "the fallback asks for no state")
+    )]
+    pub(crate) fn of_state(state: TcpState) -> Self {
+        match state {
+            TcpState::FinWait2 | TcpState::TimeWait => Self::Yes,
+            TcpState::FinWait1
+            | TcpState::Closing
+            | TcpState::LastAck
+            | TcpState::Established
+            | TcpState::CloseWait
+            | TcpState::SynSent
+            | TcpState::SynReceived
+            | TcpState::Listen => Self::No,
+            TcpState::Closed => Self::Unknown,
+        }
+    }
+}
+
 /// A limit of the process on open files, and so on sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileLimit {

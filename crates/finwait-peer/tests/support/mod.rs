@@ -9,7 +9,6 @@ pub(crate) mod witness;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
-use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -252,8 +251,7 @@ pub(crate) fn assert_silent(stream: &TcpStream) {
 
 /// Whether what has this name must be left out because this runs under Wine; says so then.
 pub(crate) fn skipped_under_wine(name: &str) -> bool {
-    // No Windows has this program.
-    let wine = cfg!(windows) && Path::new(r"C:\windows\system32\winecfg.exe").exists();
+    let wine = finwait_platform::wine_version().is_some();
     if wine {
         println!("skipped under Wine: {name}");
     }

@@ -77,15 +77,6 @@ pub(crate) fn fin_acked(socket: &Socket) -> io::Result<FinAck> {
         return Ok(FinAck::Unknown);
     };
     Ok(match info.state {
-        TcpState::FinWait2 | TcpState::TimeWait => FinAck::Yes,
-        TcpState::FinWait1
-        | TcpState::Closing
-        | TcpState::LastAck
-        | TcpState::Established
-        | TcpState::CloseWait
-        | TcpState::SynSent
-        | TcpState::SynReceived
-        | TcpState::Listen => FinAck::No,
         // An acknowledged FIN is itself an acknowledged sequence number: with none there was no
         // FIN (the socket never was connected, or was half-closed while still connecting).
         TcpState::Closed if info.acked_bytes == Some(0) => FinAck::No,
@@ -93,6 +84,7 @@ pub(crate) fn fin_acked(socket: &Socket) -> io::Result<FinAck> {
         // sequence numbers as they were, so a FIN without its acknowledgement still counts.
         TcpState::Closed if send_queue(socket, SIOCOUTQ)? == 0 => FinAck::Yes,
         TcpState::Closed => FinAck::No,
+        state => FinAck::of_state(state),
     })
 }
 
