@@ -26,15 +26,20 @@ macro_rules! named {
 }
 
 mod answers;
+#[path = "../common/combinations.rs"]
+mod combinations;
 mod facts;
 mod found;
 mod invariants;
 mod liveness;
+#[path = "../common/mixer.rs"]
+mod mixer;
 mod policies;
 mod reporting;
 
 use facts::Facts;
 use found::{Found, walk_all};
+use mixer::Mixer;
 use policies::{every_policy, every_second_policy};
 
 /// What may still happen on a path besides answers: this is what makes the walk finite.
@@ -207,31 +212,6 @@ struct Keys {
     machine: u64,
     /// Of the path so far as well.
     node: u64,
-}
-
-/// In words of eight bytes: a debug build has millions of these to do.
-#[derive(Debug, Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks();
-        for &word in words {
-            self.write_u64(u64::from_le_bytes(word));
-        }
-        for &byte in rest {
-            self.write_u64(byte.into());
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ (mixed >> 29);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 /// What a walk is worth: it fails on what does not hold, and if it has become smaller.

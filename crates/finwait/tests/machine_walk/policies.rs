@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use finwait::{FinishOn, Limits, OnDeadline, OnLimit, Receive};
+use finwait::{Limits, Receive};
+
+use crate::combinations::{Waits, every_combination};
 
 pub(crate) const FLUSH_STALL: u64 = 3;
 pub(crate) const FLUSH_TOTAL: u64 = 7;
@@ -17,43 +19,20 @@ pub(crate) const UNWRITTEN: u64 = 10;
 
 pub(crate) fn every_policy() -> Vec<(Limits, Receive)> {
     let millis = Duration::from_millis;
-    let finishes = [
-        FinishOn::PeerFin,
-        FinishOn::Acked {
-            grace: millis(ACKED_GRACE),
-        },
-        FinishOn::PeerFinAndAcked {
-            confirm: millis(CONFIRM),
-        },
-    ];
-    let pause = OnLimit::PauseAndConfirm {
-        grace: millis(LIMIT_GRACE),
+    let base = Limits {
+        flush_stall: millis(FLUSH_STALL),
+        flush_total: Some(millis(FLUSH_TOTAL)),
+        drain_idle: millis(DRAIN_IDLE),
+        drain_total: Some(millis(DRAIN_TOTAL)),
+        drain_bytes: Some(DRAIN_BYTES),
+        ..Limits::default()
     };
-    // Delivered bytes have no limit.
-    let receives = [
-        (Receive::Discard, pause),
-        (Receive::Discard, OnLimit::Abort),
-        (Receive::Deliver, pause),
-    ];
-    let mut all = Vec::new();
-    for finish_on in finishes {
-        for (receive, on_limit) in receives {
-            for on_deadline in [OnDeadline::Close, OnDeadline::Abort] {
-                let limits = Limits {
-                    flush_stall: millis(FLUSH_STALL),
-                    flush_total: Some(millis(FLUSH_TOTAL)),
-                    drain_idle: millis(DRAIN_IDLE),
-                    drain_total: Some(millis(DRAIN_TOTAL)),
-                    drain_bytes: Some(DRAIN_BYTES),
-                    on_limit,
-                    on_deadline,
-                    finish_on,
-                };
-                all.push((limits, receive));
-            }
-        }
-    }
-    all
+    let waits = Waits {
+        acked_grace: millis(ACKED_GRACE),
+        confirm: millis(CONFIRM),
+        limit_grace: millis(LIMIT_GRACE),
+    };
+    every_combination(base, &waits)
 }
 
 /// Each in one of the two ways to end at a deadline, which are one action apart.

@@ -29,12 +29,17 @@ macro_rules! named {
     };
 }
 
+#[path = "../common/combinations.rs"]
+mod combinations;
 mod invariants;
 mod kernel;
+#[path = "../common/mixer.rs"]
+mod mixer;
 mod policies;
 mod world;
 
 use kernel::{PAYLOAD, Tells};
+use mixer::Mixer;
 use policies::every_policy;
 use world::{Hints, Move, World};
 
@@ -151,31 +156,6 @@ impl Walk {
         hasher.write(self.key.as_bytes());
         world.rest().hash(&mut hasher);
         hasher.finish()
-    }
-}
-
-/// In words of eight bytes: a debug build has millions of these to do.
-#[derive(Debug, Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks();
-        for &word in words {
-            self.write_u64(u64::from_le_bytes(word));
-        }
-        for &byte in rest {
-            self.write_u64(byte.into());
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ (mixed >> 29);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 
