@@ -252,9 +252,7 @@ impl<'a> Battery<'a> {
     /// not do before. Whether a check itself has that effect is what some are for.
     fn is_gone(&self, check: &Check, finding: &Finding, probe: &mut Probe<'_>) -> Option<String> {
         let bad = matches!(finding.word, Word::Fail | Word::Warn);
-        let its_subject =
-            matches!(check.group(), "abort" | "time-wait") || check.id == "half-close/6";
-        if !bad || its_subject || probe.unanswered().is_some() {
+        if !bad || check.looks_for.outage || probe.unanswered().is_some() {
             return None;
         }
         let one = Cost {
@@ -308,10 +306,8 @@ fn no_fault_of_the_check(check: &Check, finding: &Finding, spent: &Spent) -> Opt
     if !matches!(finding.word, Word::Fail | Word::Warn | Word::Info) {
         return None;
     }
-    let looked_for = matches!(check.group(), "abort" | "time-wait");
-    // What a server says to requests that should not be there is what these look for.
-    let surplus = matches!(check.id, "http/3" | "http/12" | "http/14");
-    let later = spent.limited_later.filter(|_| !surplus);
+    let looked_for = check.looks_for.refusal;
+    let later = spent.limited_later.filter(|_| !check.looks_for.surplus);
     match (spent.unreachable, spent.limited.or(later)) {
         (_, Some(status)) if status == 429 || !looked_for => Some(format!(
             "the server answered {status}: it limits its clients, or is overloaded"

@@ -31,6 +31,8 @@ pub struct Check {
     pub remedy: &'static str,
     /// What it needs, beyond a server.
     pub needs: Needs,
+    /// What it looks for beyond how connections are closed.
+    pub looks_for: LooksFor,
     /// The most that it asks of the server.
     pub most: Cost,
     pub(crate) run: fn(&mut Probe<'_>) -> Finding,
@@ -122,6 +124,32 @@ impl Needs {
         late: false,
         slow: false,
         storm: false,
+    };
+}
+
+/// What a check looks for, that would tell of any other only that it could not be made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LooksFor {
+    /// Connections that do not come about, and servers that say they are overloaded.
+    pub refusal: bool,
+    /// A server that answers no plain request afterwards.
+    pub outage: bool,
+    /// An answer to a request that should not be there: by it nobody says that he has had enough of us.
+    pub surplus: bool,
+}
+
+impl LooksFor {
+    /// None of these: how a server that works closes.
+    pub const CLOSING: Self = Self {
+        refusal: false,
+        outage: false,
+        surplus: false,
+    };
+    /// Whether a server is still there after what was done to it.
+    pub const SURVIVAL: Self = Self {
+        refusal: true,
+        outage: true,
+        surplus: false,
     };
 }
 
@@ -309,6 +337,9 @@ pub struct Finding {
     pub figure: Option<Figure>,
     /// In how many of its trials, if there were several.
     pub share: Option<Share>,
+    /// The connection was gone before it could be used: this says nothing, and the trial is made again.
+    #[serde(skip)]
+    pub(crate) in_vain: bool,
 }
 
 impl Finding {
@@ -321,6 +352,7 @@ impl Finding {
             said: said.into(),
             figure: None,
             share: None,
+            in_vain: false,
         }
     }
 

@@ -24,7 +24,7 @@ mod probe;
 mod target;
 
 pub use check::{
-    Check, Closing, Cost, Figure, Finding, Level, Needs, Service, Severity, Share, Word,
+    Check, Closing, Cost, Figure, Finding, Level, LooksFor, Needs, Service, Severity, Share, Word,
 };
 pub use observer::{Counters, Observer, Sight};
 pub use probe::{Patience, Probe};

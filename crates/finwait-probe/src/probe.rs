@@ -195,7 +195,7 @@ impl<'a> Probe<'a> {
             let finding = trial(self);
             self.net.clear();
             dearest = dearest.max(before - self.net.left_bytes());
-            if finding.said == ENDED_UNASKED && in_vain < times && began.elapsed() < time {
+            if finding.in_vain && in_vain < times && began.elapsed() < time {
                 in_vain += 1;
                 continue;
             }
@@ -238,9 +238,6 @@ pub(crate) fn rank(word: Word) -> u8 {
     }
 }
 
-/// Such a trial says nothing, and is made again.
-const ENDED_UNASKED: &str = "the server ended the connection before the request could be sent";
-
 /// The usual word for one response and its close: cut is worse than closed badly.
 pub(crate) fn usual(seen: &Seen) -> Word {
     match (seen.service(), seen.closing()) {
@@ -254,7 +251,11 @@ pub(crate) fn usual(seen: &Seen) -> Word {
 /// The finding for one response and its close, judged as usual.
 pub(crate) fn found(seen: &Seen) -> Finding {
     if seen.ended_unasked() {
-        return Finding::error(ENDED_UNASKED);
+        let why = "the server ended the connection before the request could be sent";
+        return Finding {
+            in_vain: true,
+            ..Finding::error(why)
+        };
     }
     Finding::new(usual(seen), told(seen)).verdicts(seen.service(), seen.closing())
 }

@@ -4,7 +4,7 @@ mod aftermath;
 mod crowd;
 mod rudeness;
 
-use crate::check::{Check, Cost, Level, Needs, Severity};
+use crate::check::{Check, Cost, Level, LooksFor, Needs, Severity};
 use crate::probe::MOST_TO_BE_READY;
 
 /// How often it is done.
@@ -44,6 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "A port scan or a health check takes the service down for everyone.",
         remedy: "own server: take a read of 0 before the first byte as normal, close, go on accepting",
         needs: Needs::NONE,
+        looks_for: LooksFor::SURVIVAL,
         most: with_requests(TIMES, 1),
         run: |probe| aftermath::of(probe, TIMES, rudeness::close_at_once),
     },
@@ -58,6 +59,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Load balancers that check health by connect and RST hurt the server each time.",
         remedy: "own server: ECONNRESET and ENOTCONN, of any call, end that connection only; HAProxy's side: tcp-check connect linger",
         needs: Needs::NONE,
+        looks_for: LooksFor::SURVIVAL,
         most: with_requests(TIMES, 1),
         run: |probe| aftermath::of(probe, TIMES, rudeness::reset_at_once),
     },
@@ -72,6 +74,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "One burst of resets ends or blocks the accept loop, and nobody gets in any more.",
         remedy: "own server: go on after ECONNABORTED and EPROTO, wait after EMFILE; accept without blocking",
         needs: Needs::NONE,
+        looks_for: LooksFor::SURVIVAL,
         most: with_requests(BURST, BURST),
         run: |probe| aftermath::of(probe, 1, rudeness::burst),
     },
@@ -86,6 +89,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Cancelled uploads leave threads or files behind until the server gives in.",
         remedy: "own server: at ECONNRESET drop the request and what it holds; nginx: client_body_timeout; Apache: RequestReadTimeout",
         needs: Needs::NONE,
+        looks_for: LooksFor::SURVIVAL,
         most: with_requests(TIMES, 1),
         run: |probe| aftermath::of(probe, TIMES, rudeness::reset_in_the_request),
     },
@@ -103,6 +107,7 @@ pub(super) const CHECKS: &[Check] = &[
             big: true,
             ..Needs::NONE
         },
+        looks_for: LooksFor::SURVIVAL,
         most: with_requests(TIMES, 1),
         run: |probe| aftermath::of(probe, TIMES, rudeness::reset_in_the_response),
     },
@@ -117,6 +122,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Every tab closed early costs the server a worker, or looks like an error of it.",
         remedy: "as abort/5; own server: EPOLLERR and EPOLLHUP of one socket end that one only",
         needs: Needs::NONE,
+        looks_for: LooksFor::SURVIVAL,
         most: with_requests(TIMES, 1),
         run: |probe| aftermath::of(probe, TIMES, rudeness::close_unread),
     },
@@ -131,6 +137,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "One client's crash turns into failed requests of others.",
         remedy: "own server: no error state that connections share; do not use a descriptor after its close, also not for events that were fetched before",
         needs: Needs::NONE,
+        looks_for: LooksFor::SURVIVAL,
         most: with_requests(8 * PAIRS + 4 * FEW_PAIRS + MOST_TO_BE_READY, 2 * PAIRS),
         run: crowd::resets_beside_requests,
     },
@@ -145,6 +152,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "After a restart of a load balancer CLOSE-WAIT sockets hold the server's descriptors.",
         remedy: "own server: handle all events of a turn, close at a read of 0, do nothing that blocks; nginx: worker_connections; HAProxy: timeout client-fin",
         needs: Needs::NONE,
+        looks_for: LooksFor::SURVIVAL,
         most: with_requests(CROWD, CROWD),
         run: |probe| crowd::all_close_at_once(probe, CROWD),
     },
@@ -162,6 +170,7 @@ pub(super) const CHECKS: &[Check] = &[
             storm: true,
             ..Needs::NONE
         },
+        looks_for: LooksFor::SURVIVAL,
         most: with_requests(STORM_OF_BURSTS * BURST, BURST),
         run: |probe| aftermath::of(probe, STORM_OF_BURSTS, rudeness::burst),
     },
@@ -179,6 +188,7 @@ pub(super) const CHECKS: &[Check] = &[
             storm: true,
             ..Needs::NONE
         },
+        looks_for: LooksFor::SURVIVAL,
         most: with_requests(LARGE_CROWD, LARGE_CROWD),
         run: |probe| crowd::all_close_at_once(probe, LARGE_CROWD),
     },

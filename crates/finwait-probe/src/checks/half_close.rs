@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::check::{Check, Closing, Cost, Finding, Level, Needs, Service, Severity, Word};
+use crate::check::{
+    Check, Closing, Cost, Finding, Level, LooksFor, Needs, Service, Severity, Word,
+};
 use crate::net::{Id, Net, Opening, Reading, Seen};
 use crate::probe::{MOST_TO_BE_READY, Probe, found, told};
 use crate::target::{Ask, Resource};
@@ -33,6 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Clients that half-close after the request, as nc and many scripts do, get no answer.",
         remedy: "Node: server.httpAllowHalfOpen = true; hyper: http1::Builder::half_close(true); own server: a read of 0 ends the requests, not the connection",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: BURSTS,
         run: |probe| {
             let request = probe.plain();
@@ -57,6 +60,7 @@ pub(super) const CHECKS: &[Check] = &[
             late: true,
             ..Needs::NONE
         },
+        looks_for: LooksFor::CLOSING,
         most: BURSTS,
         run: |probe| {
             let request = probe.target.request(&Ask::get(Resource::Late));
@@ -78,6 +82,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Half an upload is stored as if it were whole, or its connection is held until some timeout.",
         remedy: "own server: at a read of 0 within a request answer 400, or close; nginx: client_body_timeout; Apache: RequestReadTimeout",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: Cost::one_by_one(3),
         run: cut_request,
     },
@@ -92,6 +97,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Whether such clients are answered depends on how their bytes were cut into segments.",
         remedy: "own server: read up to the 0 before acting on a hang-up event (EPOLLRDHUP); others as half-close/1",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: BURSTS,
         run: |probe| {
             let request = probe.plain();
@@ -114,6 +120,7 @@ pub(super) const CHECKS: &[Check] = &[
             big: true,
             ..Needs::NONE
         },
+        looks_for: LooksFor::CLOSING,
         most: Cost::one_by_one(FEW_TRIALS),
         run: slow_reader,
     },
@@ -128,6 +135,10 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Every port scan, pre-connect and health check leaves a socket in CLOSE-WAIT behind.",
         remedy: "own server: close at a read of 0, also before the first byte; nginx: client_header_timeout; HAProxy: timeout client-fin",
         needs: Needs::NONE,
+        looks_for: LooksFor {
+            outage: true,
+            ..LooksFor::CLOSING
+        },
         most: Cost::one_by_one(6 + MOST_TO_BE_READY),
         run: no_request,
     },

@@ -3,7 +3,9 @@
 mod framing;
 mod pipelined;
 
-use crate::check::{Check, Closing, Cost, Finding, Level, Needs, Service, Severity, Word};
+use crate::check::{
+    Check, Closing, Cost, Finding, Level, LooksFor, Needs, Service, Severity, Word,
+};
 use crate::net::{Id, Seen};
 use crate::probe::{Probe, told};
 use crate::target::{Ask, Protocol, Resource, Target};
@@ -28,6 +30,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Clients that wait for the end of the connection hang until a timeout.",
         remedy: "own server: take Connection as a list, in any case, and close after the response",
         needs: HTTP,
+        looks_for: LooksFor::CLOSING,
         most: Cost::one_by_one(TRIALS),
         run: says_close,
     },
@@ -42,6 +45,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Old clients and scripts, which read to the end of the connection, hang.",
         remedy: "own server: close after HTTP/1.0 unless keep-alive was asked; send it no chunks",
         needs: HTTP,
+        looks_for: LooksFor::CLOSING,
         most: Cost::one_by_one(FEW_TRIALS),
         run: old_version,
     },
@@ -56,6 +60,10 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Requests are carried out twice, or the RST over unread ones destroys the response.",
         remedy: "nginx: lingering_close always; own server: stop parsing after `close`, and linger",
         needs: HTTP,
+        looks_for: LooksFor {
+            surplus: true,
+            ..LooksFor::CLOSING
+        },
         most: BIG,
         run: pipelined::behind_close,
     },
@@ -70,6 +78,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "A client takes a response for another's, or cannot tell which requests were done.",
         remedy: "own server: finish the last response before the half-close, and say `close` in it",
         needs: HTTP,
+        looks_for: LooksFor::CLOSING,
         most: Cost::one_by_one(pipelined::TRIALS),
         run: pipelined::in_turn,
     },
@@ -84,6 +93,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Clients that half-close are answered for one method and not for another.",
         remedy: "Node: httpAllowHalfOpen; hyper: half_close(true); nginx: proxy_ignore_client_abort on",
         needs: HTTP,
+        looks_for: LooksFor::CLOSING,
         most: Cost {
             connections: 3 * (1 + framing::TRIALS),
             ..BIG
@@ -101,6 +111,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Half a file is stored and cached as a whole one, without any error.",
         remedy: "own server: send a length or chunks; after an error in mid-body no last chunk, but an abort",
         needs: HTTP,
+        looks_for: LooksFor::CLOSING,
         most: BIG,
         run: framing::at_the_close,
     },
@@ -115,6 +126,10 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "A request that the client repeats elsewhere is carried out twice.",
         remedy: LINGER,
         needs: HTTP,
+        looks_for: LooksFor {
+            surplus: true,
+            ..LooksFor::CLOSING
+        },
         most: Cost::one_by_one(pipelined::FEW_TRIALS),
         run: pipelined::after_close,
     },

@@ -4,7 +4,9 @@ mod unread;
 mod upload;
 
 use super::http_close::{AT_RISK, answer, unfinished};
-use crate::check::{Check, Closing, Cost, Finding, Level, Needs, Service, Severity, Word};
+use crate::check::{
+    Check, Closing, Cost, Finding, Level, LooksFor, Needs, Service, Severity, Word,
+};
 use crate::net::Seen;
 use crate::probe::told;
 
@@ -25,6 +27,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Users see `connection reset` instead of 413 or 401, and send the same again.",
         remedy: "nginx: lingering_close on; Node: req.resume(); own server: half-close, discard to EOF, close",
         needs: HTTP,
+        looks_for: LooksFor::CLOSING,
         most: Cost {
             connections: 2 * upload::TRIALS,
             at_once: 1,
@@ -43,6 +46,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Request smuggling: one user's body is carried out as the next one's request.",
         remedy: "own server: discard the body up to a bound, else say `close`, and linger",
         needs: HTTP,
+        looks_for: LooksFor::CLOSING,
         most: Cost::one_by_one(4 * unread::FEW_TRIALS),
         run: unread::small_body,
     },
@@ -57,6 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Clients wait for a 100 that never comes, or send what nobody reads.",
         remedy: "own server: refuse with `close`, half-close and discard; Node: checkContinue",
         needs: HTTP,
+        looks_for: LooksFor::CLOSING,
         most: Cost::one_by_one(2 * upload::FEW_TRIALS),
         run: upload::expected,
     },
@@ -71,6 +76,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "The client sees a reset and no reason, and the network is searched for a fault.",
         remedy: "nginx: lingering_close always; Node: on clientError socket.end(..) and read on for a while",
         needs: HTTP,
+        looks_for: LooksFor::CLOSING,
         most: Cost::one_by_one(3 * unread::TRIALS),
         run: unread::nonsense,
     },

@@ -4,7 +4,9 @@ mod race;
 
 use std::time::{Duration, Instant};
 
-use crate::check::{Check, Closing, Cost, Finding, Level, Needs, Service, Severity, Word};
+use crate::check::{
+    Check, Closing, Cost, Finding, Level, LooksFor, Needs, Service, Severity, Word,
+};
 use crate::idle::{CONNECTIONS, End, length};
 use crate::net::Seen;
 use crate::probe::{Probe, ms, rank, told};
@@ -27,6 +29,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "An RST hits a request on its way; an unasked 408 is taken for the next answer.",
         remedy: "HAProxy: timeout http-keep-alive; nginx: no 408 here; own server: half-close",
         needs: NEEDS,
+        looks_for: LooksFor::CLOSING,
         most: Cost::together(CONNECTIONS),
         run: how_it_ends,
     },
@@ -41,6 +44,10 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "The next request is lost; one that may not be repeated, a POST, fails.",
         remedy: "own server: count, and say `Connection: close` in the last response",
         needs: NEEDS,
+        looks_for: LooksFor {
+            surplus: true,
+            ..LooksFor::CLOSING
+        },
         most: Cost::one_by_one(2),
         run: last_response,
     },
@@ -55,6 +62,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Rare 502s and resets, mostly of POST, where a proxy keeps connections longer.",
         remedy: "announce a second less than is kept: nginx keepalive_timeout 75s 60s",
         needs: NEEDS,
+        looks_for: LooksFor::CLOSING,
         most: Cost {
             connections: CONNECTIONS + race::TRIES * race::STEPS,
             at_once: race::STEPS,

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use finwait_load::Expect;
 
-use crate::check::{Check, Closing, Cost, Finding, Level, Needs, Service, Severity, Word};
+use crate::check::{
+    Check, Closing, Cost, Finding, Level, LooksFor, Needs, Service, Severity, Word,
+};
 use crate::idle::CONNECTIONS;
 use crate::net::{Id, Net, Seen};
 use crate::probe::{Probe, ms, rank, told};
@@ -31,6 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Sockets pile up in CLOSE-WAIT until the server has no descriptors left.",
         remedy: "own server: close on every path after a read of 0; HAProxy: timeout client-fin",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: Cost::together(KEPT as u32),
         run: answer_to_fin,
     },
@@ -45,6 +48,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "A leak in one state only takes days to show and is then blamed on the traffic.",
         remedy: "own server: close at a read of 0 in each state; nginx: client_header_timeout",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: Cost {
             connections: ROUNDS * 3 * EACH as u32,
             at_once: 3 * EACH as u32,
@@ -63,6 +67,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Without a limit silent connections use the server up; with RST clients log errors.",
         remedy: "nginx: client_header_timeout; HAProxy: timeout http-request; Node: headersTimeout",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: Cost::together(CONNECTIONS),
         run: idle::unused,
     },
@@ -77,6 +82,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "A stalled upload holds a worker for ever, or a part of a request is acted upon.",
         remedy: "nginx: client_header_timeout, client_body_timeout; Apache: RequestReadTimeout",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: Cost::together(CONNECTIONS),
         run: idle::in_request,
     },
@@ -91,6 +97,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Clients that trust the announced time send requests into a closing connection.",
         remedy: "nginx: keepalive_timeout 75s 60s (the second is announced); Node: keepAliveTimeout",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: Cost::together(CONNECTIONS),
         run: idle::kept,
     },

@@ -3,7 +3,7 @@
 mod delivery;
 mod late_bytes;
 
-use crate::check::{Check, Cost, Level, Needs, Severity};
+use crate::check::{Check, Cost, Level, LooksFor, Needs, Severity};
 use crate::probe::MOST_TO_BE_READY;
 use crate::target::Resource;
 
@@ -44,6 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
         remedy: "no SO_LINGER of 0 where all is well; HAProxy: no option nolinger; nginx: reset_timedout_connection off; own server: half-close, read to the end, close",
         // A big response that is never whole is for this check to tell.
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: big(2),
         run: delivery::while_paused,
     },
@@ -58,6 +59,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "The RST can overtake the response: on some networks a reset comes instead of an answer.",
         remedy: "nginx: lingering_close on or always; Python http.server: read rfile to its end first; own server: half-close, read and discard within a time, close",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: big(TRIALS),
         run: |probe| delivery::with_bytes_left_unread(probe, Resource::Plain, TRIALS),
     },
@@ -72,6 +74,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Who sends a few bytes too many loses the end of a large response.",
         remedy: "nginx: lingering_close always; HAProxy: a server that lingers in front of it; own server: half-close, read and discard within a time, close",
         needs: NEEDS_BIG,
+        looks_for: LooksFor::CLOSING,
         most: big(BIG_TRIALS),
         run: |probe| delivery::with_bytes_left_unread(probe, Resource::Big, BIG_TRIALS),
     },
@@ -86,6 +89,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Who still sends when the response comes sees a reset; harmless if it was read before.",
         remedy: "nginx: lingering_close always; own server: wait for the client's FIN, within a time",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: Cost::one_by_one(FEW_TRIALS * MOST_TRIES + MOST_TO_BE_READY),
         run: late_bytes::taken_at_all,
     },
@@ -100,6 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Too short loses responses on slow paths; too long lets careless clients hold sockets.",
         remedy: "nginx: lingering_time, lingering_timeout; own server: a bound on each pause, and on all",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: Cost::one_by_one(FEW_TRIALS * MOST_TRIES + MOST_TO_BE_READY),
         run: late_bytes::for_how_long,
     },
@@ -117,6 +122,7 @@ pub(super) const CHECKS: &[Check] = &[
             slow: true,
             ..NEEDS_BIG
         },
+        looks_for: LooksFor::CLOSING,
         most: big(1),
         run: delivery::to_a_slow_reader,
     },
@@ -131,6 +137,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Most clients never see it; proxies and load balancers count it as an error.",
         remedy: "read to the client's end before the close; HAProxy: no option nolinger; no SO_LINGER of 0",
         needs: Needs::NONE,
+        looks_for: LooksFor::CLOSING,
         most: big(TRIALS),
         run: delivery::behind_the_fin,
     },

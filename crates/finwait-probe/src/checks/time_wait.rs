@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use finwait_load::Expect;
 
-use crate::check::{Check, Closing, Cost, Finding, Level, Needs, Service, Severity, Word};
+use crate::check::{
+    Check, Closing, Cost, Finding, Level, LooksFor, Needs, Service, Severity, Word,
+};
 use crate::net::{Net, Seen};
 use crate::probe::{Probe, told};
 use crate::target::{Ask, Resource};
@@ -26,6 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "One TIME-WAIT per request piles up at the server, and each costs a connection.",
         remedy: "nginx: keepalive_timeout; Apache: KeepAlive On; Python: protocol_version HTTP/1.1",
         needs: Needs::NONE,
+        looks_for: LooksFor::SURVIVAL,
         most: Cost::together(4 * EACH as u32),
         run: first_fin,
     },
@@ -40,6 +43,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "Tells whose ports and memory the waiting costs.",
         remedy: "no fault; to move it let the other side close first, never reset to avoid it",
         needs: Needs::NONE,
+        looks_for: LooksFor::SURVIVAL,
         most: Cost::one_by_one(1 + 2 * 3 * EACH as u32),
         run: port::holder,
     },
@@ -54,6 +58,7 @@ pub(super) const CHECKS: &[Check] = &[
         harm: "A client or NAT that takes a port again waits for a second or more, or fails.",
         remedy: "Linux: net.ipv4.tcp_timestamps=1; no firewall that drops SYNs in TIME-WAIT",
         needs: Needs::NONE,
+        looks_for: LooksFor::SURVIVAL,
         most: Cost::one_by_one(1 + 2 * EACH as u32),
         run: port::again,
     },
