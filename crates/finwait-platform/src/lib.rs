@@ -57,6 +57,7 @@ mod family;
 #[cfg_attr(all(windows, not(finwait_force_fallback)), path = "windows/mod.rs")]
 mod imp;
 mod portable;
+mod ports;
 mod system;
 mod types;
 
@@ -70,6 +71,7 @@ pub use errors::{
     is_reset_behind_fin,
 };
 pub use family::AsSocket;
+pub use ports::PortWalk;
 pub use system::{
     SocketLibrary, backend, conntrack_use, fin_timeout, kernel_release, listen_backlog_cap,
     local_port_range, local_reserved_ports, open_file_limit, orphan_cap, process_cpu_time,

@@ -31,3 +31,16 @@ pub(crate) fn connect_from(target: SocketAddr, source: Option<IpAddr>) -> io::Re
     }
     start_connect(socket, target)
 }
+
+pub(crate) fn source_port_can_be_told() -> bool {
+    false
+}
+
+/// The port is the system's to choose.
+pub(crate) fn connect_choosing(
+    target: SocketAddr,
+    source: Option<IpAddr>,
+    _: impl FnMut() -> Option<u16>,
+) -> io::Result<TcpStream> {
+    connect_from(target, source)
+}

@@ -67,7 +67,13 @@ pub(crate) fn source_address(
 
 /// Starts to connect a non-blocking socket.
 pub(crate) fn start_connect(socket: Socket, target: SocketAddr) -> io::Result<TcpStream> {
-    match socket.connect(&target.into()) {
+    let result = socket.connect(&target.into());
+    started(socket, result)
+}
+
+/// What `connect` has said of a non-blocking socket.
+pub(crate) fn started(socket: Socket, result: io::Result<()>) -> io::Result<TcpStream> {
+    match result {
         Ok(()) => Ok(socket.into()),
         // An interrupted connect goes on by itself (POSIX), as one under way does.
         Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(socket.into()),

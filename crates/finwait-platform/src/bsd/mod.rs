@@ -25,7 +25,9 @@ use std::net::{SocketAddr, TcpListener};
 pub(crate) use by_state::fin_acked;
 pub(crate) use info::tcp_info;
 pub(crate) use own::unacknowledged;
-pub(crate) use plain::{connect_from, discard, send_before_fin};
+pub(crate) use plain::{
+    connect_choosing, connect_from, discard, send_before_fin, source_port_can_be_told,
+};
 pub(crate) use settings::{
     conntrack_use, fin_timeout, listen_backlog_cap, local_port_range, local_reserved_ports,
     orphan_cap, tcp_timestamps, time_wait_cap, time_wait_length, time_wait_reuse,

@@ -11,7 +11,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 pub(crate) use queue::{fin_acked, in_flight, tcp_info, unacknowledged, unread, unsent};
-pub(crate) use socket::{connect_from, discard, send_before_fin};
+pub(crate) use socket::{
+    connect_choosing, connect_from, discard, send_before_fin, source_port_can_be_told,
+};
 pub(crate) use sysctl::{
     conntrack_use, fin_timeout, kernel_release, listen_backlog_cap, local_port_range,
     local_reserved_ports, orphan_cap, tcp_timestamps, time_wait_cap, time_wait_count,

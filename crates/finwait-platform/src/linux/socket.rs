@@ -9,7 +9,7 @@ use libc::{c_int, c_void};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::unix::check;
-use crate::portable::{bounded_scratch, retry_interrupted, source_address, start_connect};
+use crate::portable::{bounded_scratch, retry_interrupted, source_address, start_connect, started};
 
 pub(crate) fn discard(socket: &Socket, max: usize, scratch: &mut [u8]) -> io::Result<usize> {
     // On TCP, MSG_TRUNC drops the bytes from the receive queue instead of copying them (tcp(7)).
@@ -47,29 +47,70 @@ pub(crate) fn send_before_fin(socket: &Socket, bytes: &[u8]) -> io::Result<Optio
 }
 
 pub(crate) fn connect_from(target: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    start_connect(socket_from(target, source)?, target)
+}
+
+/// A non-blocking socket that has its source address.
+fn socket_from(target: SocketAddr, source: Option<IpAddr>) -> io::Result<Socket> {
     let source = source_address(target, source)?;
     let kind = Type::STREAM.nonblocking();
     let socket = Socket::new(Domain::for_address(target), kind, Some(Protocol::TCP))?;
     if let Some(source) = source {
-        // Only an optimisation, and absent before Linux 4.2: a failure changes nothing else.
-        let _ = defer_port_choice(&socket);
+        // IP_BIND_ADDRESS_NO_PORT: the port is chosen by `connect`, when the other three parts of the four-tuple are known,
+        // so that connections to different targets can share one local port. Absent before Linux 4.2: a failure
+        // changes nothing else.
+        let _ = set_ip_option(&socket, libc::IP_BIND_ADDRESS_NO_PORT, 1);
         socket.bind(&source)?;
     }
+    Ok(socket)
+}
+
+/// IP_LOCAL_PORT_RANGE of linux/in.h, since 6.3: the ports that `connect` may choose from, the lowest in the lower half of the
+/// number. Zero takes it back. It is good for IPv6 sockets too.
+const IP_LOCAL_PORT_RANGE: c_int = 51;
+
+pub(crate) fn source_port_can_be_told() -> bool {
+    Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))
+        .and_then(|socket| set_ip_option(&socket, IP_LOCAL_PORT_RANGE, 0))
+        .is_ok()
+}
+
+/// `next_port` says which to try; `None`: any.
+pub(crate) fn connect_choosing(
+    target: SocketAddr,
+    source: Option<IpAddr>,
+    mut next_port: impl FnMut() -> Option<u16>,
+) -> io::Result<TcpStream> {
+    let socket = socket_from(target, source)?;
+    while let Some(port) = next_port() {
+        if set_ip_option(&socket, IP_LOCAL_PORT_RANGE, only(port)).is_err() {
+            break;
+        }
+        match socket.connect(&target.into()) {
+            Err(e) if e.kind() == io::ErrorKind::AddrNotAvailable => {}
+            result => return started(socket, result),
+        }
+    }
+    // Where it could not be set there is nothing to be taken back.
+    let _ = set_ip_option(&socket, IP_LOCAL_PORT_RANGE, 0);
     start_connect(socket, target)
 }
 
-/// IP_BIND_ADDRESS_NO_PORT: the port is chosen by `connect`, when the other three parts of the
-/// four-tuple are known, so that connections to different targets can share one local port.
-fn defer_port_choice(socket: &Socket) -> io::Result<()> {
-    let on: c_int = 1;
-    let size = size_of_val(&on) as libc::socklen_t;
+/// A range of one port.
+fn only(port: u16) -> c_int {
+    let port = u32::from(port);
+    (port << 16 | port).cast_signed()
+}
+
+fn set_ip_option(socket: &Socket, name: c_int, value: c_int) -> io::Result<()> {
+    let size = size_of_val(&value) as libc::socklen_t;
     // SAFETY: the pointer is to a live int, and `size` is the size of an int.
     check(unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             libc::IPPROTO_IP,
-            libc::IP_BIND_ADDRESS_NO_PORT,
-            (&raw const on).cast(),
+            name,
+            (&raw const value).cast(),
             size,
         )
     })
@@ -97,6 +138,46 @@ mod tests {
             let option = libc::IP_BIND_ADDRESS_NO_PORT;
             option_bytes(&SockRef::from(&stream), libc::IPPROTO_IP, option, &mut on).unwrap();
             assert_eq!(c_int::from_ne_bytes(on), 1, "{source}");
+        }
+    }
+
+    /// A connection to `target` that is given `ports` to choose from.
+    fn from_one_of(target: SocketAddr, source: Option<IpAddr>, ports: &[u16]) -> TcpStream {
+        let mut left = ports.iter().copied();
+        connect_choosing(target, source, || left.next()).unwrap()
+    }
+
+    #[test]
+    fn a_port_that_is_free_can_be_chosen_and_one_that_is_taken_is_passed_over() {
+        if !source_port_can_be_told() {
+            println!("skipped: needs Linux 6.3");
+            return;
+        }
+        for ip in [Ipv4Addr::LOCALHOST.into(), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+            let Ok(listener) = TcpListener::bind((ip, 0)) else {
+                println!("skipped: needs {ip}");
+                continue;
+            };
+            let target = listener.local_addr().unwrap();
+            for source in [None, Some(ip)] {
+                // One that the system has just found free for this pair of addresses.
+                let first = connect_from(target, source).unwrap();
+                let taken = first.local_addr().unwrap().port();
+                let others: Vec<_> = (taken + 1..=u16::MAX).chain(1024..taken).collect();
+                let ports: Vec<_> = [taken].into_iter().chain(others).collect();
+                let second = from_one_of(target, source, &ports);
+                let port = second.local_addr().unwrap().port();
+                assert_ne!(port, taken);
+                // Those between are taken by others, or outside of the system's range.
+                let passed = ports.iter().position(|p| *p == port).unwrap();
+                assert!(passed < 30_000, "{passed}");
+                let again = from_one_of(target, source, &[port, taken]);
+                let any = again.local_addr().unwrap().port();
+                assert!(
+                    any != port && any != taken,
+                    "with none left, the system chooses"
+                );
+            }
         }
     }
 }

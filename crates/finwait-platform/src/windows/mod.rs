@@ -19,7 +19,9 @@ use std::os::windows::io::AsRawSocket;
 pub(crate) use by_state::fin_acked;
 pub(crate) use info::{in_flight, tcp_info};
 pub(crate) use library::SocketLibrary;
-pub(crate) use plain::{connect_from, discard, send_before_fin};
+pub(crate) use plain::{
+    connect_choosing, connect_from, discard, send_before_fin, source_port_can_be_told,
+};
 pub(crate) use process::{kernel_release, process_cpu_time};
 pub(crate) use settings::{
     conntrack_use, fin_timeout, listen_backlog_cap, local_port_range, local_reserved_ports,

@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 
 use finwait_platform::{
-    connect_bound, connect_from, half_close, listen, listen_shared, send_before_fin, take_error,
+    PortWalk, connect_bound, connect_from, half_close, listen, listen_shared, send_before_fin,
+    take_error,
 };
 use socket2::{Domain, Socket, Type};
 
@@ -47,6 +48,36 @@ fn the_listener_sees_the_address_that_was_connected_from() {
     client.write_all(b"hello").unwrap();
     half_close(&client).unwrap();
     assert_eq!(read_to_eof(&mut server), b"hello");
+}
+
+#[test]
+fn a_walk_connects_from_ports_in_turn_where_the_system_can_be_told() {
+    let listener = listen(any_port(loopback(1)), 128).unwrap();
+    let target = listener.local_addr().unwrap();
+    let range = finwait_platform::local_port_range().unwrap_or(32_768..=60_999);
+    for source in [None, Some(loopback(78))] {
+        let mut walk = PortWalk::new(range.clone(), 5_000);
+        let clients: Vec<_> = (0..32)
+            .map(|_| {
+                let client = walk.connect(target, source).unwrap();
+                connected(&client).unwrap();
+                client
+            })
+            .collect();
+        let ports: Vec<_> = clients
+            .iter()
+            .map(|client| client.local_addr().unwrap().port())
+            .collect();
+        assert_eq!(ports.iter().collect::<HashSet<_>>().len(), 32, "{ports:?}");
+        // A second walk over the same ports finds others.
+        let other = PortWalk::new(range.clone(), 5_000)
+            .connect(target, source)
+            .unwrap();
+        connected(&other).unwrap();
+        assert!(!ports.contains(&other.local_addr().unwrap().port()));
+    }
+    let other_family = PortWalk::new(range, 0).connect(target, Some(Ipv6Addr::LOCALHOST.into()));
+    assert_eq!(other_family.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[test]
