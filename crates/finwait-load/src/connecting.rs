@@ -31,10 +31,9 @@ impl Worker<'_> {
             counted.late.start(late, late_for_room);
         }
         add(&self.control.started, 1);
-        let (target, source) = self.plan.pair(id);
         let entry = self.exchanges.vacant_entry();
         let token = Token(FIRST_EXCHANGE + entry.key());
-        let connecting = platform::connect_from(target, source).and_then(|stream| {
+        let connecting = self.share.ports.connect(self.plan, id).and_then(|stream| {
             let mut stream = TcpStream::from_std(stream);
             let both = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut stream, token, both)?;

@@ -42,6 +42,7 @@ mod limited;
 mod observe;
 mod phases;
 mod plan;
+mod ports;
 mod reception;
 mod record;
 mod request;

@@ -115,14 +115,22 @@ impl Plan {
         self.earlier_request.as_ref().unwrap_or(&self.request)
     }
 
-    /// Where connection `id` goes, and from where: each pair of a target and a source is used once
-    /// among as many connections in a row as there are pairs.
+    /// Where connection `id` goes, and from where.
     pub(crate) fn pair(&self, id: u64) -> (SocketAddr, Option<IpAddr>) {
-        let (targets, sources) = (self.targets.len() as u64, self.sources.len() as u64);
-        let pair = spread(id, targets * sources.max(1));
-        let target = self.targets[(pair % targets) as usize];
-        let source = (sources > 0).then(|| self.sources[(pair / targets) as usize]);
-        (target, source)
+        let (pair, targets) = (self.pair_number(id), self.targets.len());
+        let source = (!self.sources.is_empty()).then(|| self.sources[pair / targets]);
+        (self.targets[pair % targets], source)
+    }
+
+    /// Which pair of a target and a source connection `id` has: each is used once among as many connections in a row
+    /// as there are pairs.
+    pub(crate) fn pair_number(&self, id: u64) -> usize {
+        spread(id, self.pairs() as u64) as usize
+    }
+
+    /// How many pairs of a target and a source there are.
+    pub(crate) fn pairs(&self) -> usize {
+        self.targets.len() * self.sources.len().max(1)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::control::Control;
 use crate::limited::limits_met;
 use crate::observe::Observer;
 use crate::plan::{Mode, Plan};
+use crate::ports::{RunsOwn, SourcePorts};
 use crate::schedule::{Numbers, strided};
 use crate::shapes::Waves;
 use crate::tally::Tally;
@@ -82,8 +83,12 @@ pub fn run_observed(
     check(plan)?;
     let at_once = plan.segment.share(plan.connections as u64) as usize;
     let threads = plan.workers();
+    let run = RunsOwn::draw();
     let mut workers = (0..threads)
-        .map(|i| Worker::new(plan, control, observer, share(plan, at_once, i, threads)))
+        .map(|i| {
+            let share = share(plan, run, at_once, (i, threads));
+            Worker::new(plan, control, observer, share)
+        })
         .collect::<io::Result<Vec<_>>>()?;
     let waves = Waves::new(threads);
     let cpu_before = platform::process_cpu_time();
@@ -158,7 +163,7 @@ fn check(plan: &Plan) -> io::Result<()> {
 }
 
 /// Worker `i` of `n` takes its part of everything; the parts add up to this process's share.
-fn share(plan: &Plan, at_once: usize, i: usize, n: usize) -> Share {
+fn share(plan: &Plan, run: RunsOwn, at_once: usize, (i, n): (usize, usize)) -> Share {
     let (worker, workers) = (i as u64, n as u64);
     let of_total = |total| strided(plan.segment.share(total), worker, workers);
     // Both are shared out in the same way: where there are as many at once as in all, no worker
@@ -168,6 +173,7 @@ fn share(plan: &Plan, at_once: usize, i: usize, n: usize) -> Share {
         connections: strided(at_once as u64, worker, workers) as usize,
         total: plan.total.map(of_total),
         numbers: Numbers::new(plan.segment, worker, workers),
+        ports: SourcePorts::new(plan, run, i, n),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::control::Control;
 use crate::exchange::{Exchange, Gate, Stage, Talk};
 use crate::observe::Observer;
 use crate::plan::{Mode, Plan};
+use crate::ports::SourcePorts;
 use crate::record::Record;
 use crate::request::Rest;
 use crate::schedule::{Numbers, Pace};
@@ -28,6 +29,8 @@ pub(crate) struct Share {
     pub(crate) total: Option<u64>,
     /// Which numbers its connections have.
     pub(crate) numbers: Numbers,
+    /// Where its connections start from.
+    pub(crate) ports: SourcePorts,
 }
 
 pub(crate) struct Worker<'a> {

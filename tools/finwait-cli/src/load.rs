@@ -201,8 +201,8 @@ fn finish(
         note::say(nothing_tested(job, prepared, &result));
     }
     judge::say_limits(&result);
-    if let Some(reused) = preflight::ports_were_reused(&prepared.plan, &result) {
-        note::say(reused);
+    if let Some(searched) = preflight::ports_were_searched(&prepared.plan, &result) {
+        note::say(searched);
     }
     if let (Some(choice), true) = (&prepared.choice, tested) {
         note::say(choice);

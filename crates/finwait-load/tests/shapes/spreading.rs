@@ -69,6 +69,31 @@ fn every_pair_has_its_turn_before_one_has_its_second_in_a_part_too() {
     }
 }
 
+#[test]
+fn each_pair_takes_its_source_ports_in_turn() {
+    let range = finwait_platform::local_port_range();
+    let Some(range) = range.filter(|_| finwait_platform::PortWalk::is_supported()) else {
+        println!("skipped: needs Linux 6.3");
+        return;
+    };
+    let servers = [serve("echo"), serve("echo")];
+    let mut plan = plan(servers[0].addr());
+    plan.targets = servers.iter().map(|server| server.addr()).collect();
+    plan.total = Some(200);
+    plan.connections = 1;
+    let seen = run(&plan);
+    for target in &plan.targets {
+        let to_it = seen.records.iter().filter(|r| r.peer == *target);
+        let ports: Vec<_> = to_it.map(|r| r.local.unwrap().port()).collect();
+        assert_eq!(ports.len(), 100);
+        for two in ports.windows(2) {
+            // The next one, or a few further where others have theirs.
+            let step = (i32::from(two[1]) - i32::from(two[0])).rem_euclid(range.len() as i32);
+            assert!((1..=32).contains(&step), "{two:?} of {ports:?}");
+        }
+    }
+}
+
 /// What a number alone decides.
 fn decided(plans: &[Plan]) -> BTreeSet<(u64, CloseMode, SocketAddr, IpAddr, Option<Duration>)> {
     let mut decided = BTreeSet::new();

@@ -97,18 +97,21 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     all.into_iter().flatten().collect()
 }
 
-/// After the run: whether our own closed connections filled half of the local ends. From there on
-/// Linux looks through the others, one by one, for an end whose TIME-WAIT may be cut short: the
+/// After the run: whether Linux had to look through the local ends, one by one, for one whose TIME-WAIT may be cut short: the
 /// search is in the time of each connect, and no connect fails.
-pub(super) fn ports_were_reused(plan: &Plan, result: &RunResult) -> Option<String> {
+///
+/// Where each connection takes the end that was used longest ago, that is so if all were used within [`REUSED_AFTER`]. Where
+/// the system chooses, it is so once half of them were used: it leaves every second one for last.
+pub(super) fn ports_were_searched(plan: &Plan, result: &RunResult) -> Option<String> {
     let ports = machine_facts().ports?;
     let pairs = plan.targets.len().max(1) * plan.sources.len().max(1);
     let ends = ports.saturating_mul(pairs as u64);
     let endings = result.tally.endings();
     let ours = [Ending::FinClean, Ending::Closed].map(|ending| endings.get(&ending).copied());
     let closed: u64 = ours.into_iter().flatten().sum();
-    let spent = closed > ends / 2 && plan.close.has(CloseMode::Half);
-    spent.then(|| {
+    let without = without_search(ends, result.elapsed, platform::PortWalk::is_supported());
+    let searched = closed > without && plan.close.has(CloseMode::Half);
+    searched.then(|| {
         format!(
             "{} connections had {} local ends to choose from: where ours was the first FIN, the search \
              for ports that are not in TIME-WAIT is in 'connect'; more --source-ip addresses mend it",
@@ -116,6 +119,15 @@ pub(super) fn ports_were_reused(plan: &Plan, result: &RunResult) -> Option<Strin
             grouped(ends)
         )
     })
+}
+
+/// How many connections find a local end without a search, of `ends` that there are.
+fn without_search(ends: u64, elapsed: Duration, in_turn: bool) -> u64 {
+    if !in_turn {
+        return ends / 2;
+    }
+    let rounds = elapsed.as_secs_f64() / REUSED_AFTER.as_secs_f64();
+    (ends as f64 * rounds.max(1.0)) as u64
 }
 
 /// When Linux takes a port in TIME-WAIT again that it may take again: the peer's timestamps must

@@ -227,3 +227,11 @@ fn the_machine_tells_what_the_platform_tells() {
     assert_eq!(facts.backlog_cap, platform::listen_backlog_cap());
     assert_eq!(facts.connections, 0, "of the run it knows nothing");
 }
+
+#[test]
+fn ports_in_turn_are_searched_for_only_above_all_of_them_in_a_second() {
+    let second = Duration::from_secs(1);
+    assert_eq!(without_search(28_232, 10 * second, false), 14_116);
+    assert_eq!(without_search(28_232, second / 10, true), 28_232);
+    assert_eq!(without_search(28_232, 10 * second, true), 282_320);
+}
