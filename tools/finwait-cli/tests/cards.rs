@@ -19,6 +19,7 @@ mod upstream;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use daemon::Daemon;
@@ -93,43 +94,7 @@ fn daemon(name: &str, kind: &'static Kind) {
     }
 }
 
-#[test]
-fn nginx() {
-    daemon("nginx", &NGINX);
-}
-
-#[test]
-fn nginx_without_a_lingering_close() {
-    daemon("nginx, lingering off", &NGINX_OFF);
-}
-
-#[test]
-fn nginx_that_always_lingers() {
-    daemon("nginx, lingering always", &NGINX_ALWAYS);
-}
-
-#[test]
-fn apache() {
-    daemon("Apache", &APACHE);
-}
-
-#[test]
-fn haproxy() {
-    daemon("HAProxy", &HAPROXY);
-}
-
-#[test]
-fn lighttpd() {
-    daemon("lighttpd", &LIGHTTPD);
-}
-
-#[test]
-fn python() {
-    daemon("Python http.server", &PYTHON);
-}
-
 /// From one version to the next it changed what bytes behind a `Connection: close` do.
-#[test]
 fn node() {
     let Some(program) = NODE.program() else {
         return common::skipped("node");
@@ -145,7 +110,33 @@ fn node() {
     }
 }
 
+/// All at once, and not as a test for each: a card takes most of a minute, most of which is waiting, and the harness runs only
+/// as many tests at once as there are processors.
 #[test]
-fn hyper() {
-    is_as_written("hyper", hyper_server::serve(SLOW));
+fn each_server_has_the_card_of_the_document() {
+    let servers: [(&str, fn()); 9] = [
+        ("nginx", || daemon("nginx", &NGINX)),
+        ("nginx-off", || daemon("nginx, lingering off", &NGINX_OFF)),
+        ("nginx-always", || {
+            daemon("nginx, lingering always", &NGINX_ALWAYS)
+        }),
+        ("apache", || daemon("Apache", &APACHE)),
+        ("haproxy", || daemon("HAProxy", &HAPROXY)),
+        ("lighttpd", || daemon("lighttpd", &LIGHTTPD)),
+        ("python", || daemon("Python http.server", &PYTHON)),
+        ("node", node),
+        ("hyper", || {
+            is_as_written("hyper", hyper_server::serve(SLOW))
+        }),
+    ];
+    let running = servers.map(|(name, card)| {
+        let thread = thread::Builder::new().name(name.to_owned());
+        (name, thread.spawn(card).expect("a thread"))
+    });
+    // What a thread has panicked with it has said itself.
+    let failed: Vec<_> = running
+        .into_iter()
+        .filter_map(|(name, thread)| thread.join().is_err().then_some(name))
+        .collect();
+    assert!(failed.is_empty(), "not as written: {failed:?}");
 }
