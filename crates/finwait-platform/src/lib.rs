@@ -67,8 +67,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use socket2::SockRef;
 
 pub use errors::{
-    classify_accept_error, classify_end, describe_error, error_meaning, error_name,
-    is_reset_behind_fin,
+    classify_accept_error, classify_end, classify_lookup_error, describe_error,
+    describe_lookup_error, error_meaning, error_name, is_reset_behind_fin,
 };
 pub use family::AsSocket;
 pub use ports::PortWalk;
@@ -79,8 +79,8 @@ pub use system::{
     time_wait_reuse, wine_version,
 };
 pub use types::{
-    AcceptError, Backend, ConntrackUse, CpuTime, EndCause, FileLimit, FinAck, TcpInfo, TcpState,
-    TimeWaitReuse,
+    AcceptError, Backend, ConntrackUse, CpuTime, EndCause, FileLimit, FinAck, LookupError, TcpInfo,
+    TcpState, TimeWaitReuse,
 };
 
 /// Says that we have nothing more to send: a FIN follows what is queued, and we can still receive.
@@ -382,8 +382,17 @@ pub fn send_before_fin<S: AsSocket>(socket: &S, bytes: &[u8]) -> io::Result<Opti
 /// # Portability
 ///
 /// SO_REUSEADDR is set on Unix, where it lets a restarted server bind in spite of TIME-WAIT, and
-/// never on Windows, where it would let two servers share the port. Nor is SO_EXCLUSIVEADDRUSE set
-/// there: with it a restarted server would have to wait until the old one's connections are over.
+/// never on Windows, where it makes a port one that several sockets may take, and which of them gets
+/// a connection is nobody's promise. TIME-WAIT is in no `bind`'s way there.
+///
+/// SO_EXCLUSIVEADDRUSE is not set there either. Since Windows Server 2003 and Vista an address that is
+/// bound without either option cannot be bound a second time: WSAEADDRINUSE, and WSAEACCES for who
+/// sets SO_REUSEADDR. What the option adds is for the wildcard address (`0.0.0.0`, `[::]`): without it
+/// another program *of the same user* may bind one of the host's addresses with the same port, and
+/// then gets the connections to that address. What it costs: a server that is started again cannot
+/// bind until the connections that the one before accepted are over, which takes as long as their
+/// peers like. A server that needs it makes its own socket. (Microsoft, "Using SO_REUSEADDR and
+/// SO_EXCLUSIVEADDRUSE", whose advice is to set it in every server; not measured here.)
 pub fn listen(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     imp::listen(addr, backlog)
 }

@@ -171,6 +171,18 @@ pub enum AcceptError {
     Fatal,
 }
 
+/// What a failed name lookup says of the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// There is no such name, or it has no address.
+    NotFound,
+    /// Nothing: no name server gave an answer. Asked again it may.
+    Temporary,
+    /// Something else failed, or what failed is not known.
+    Other,
+}
+
 /// Who ended a connection that failed; see [`classify_end`](crate::classify_end).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndCause {

@@ -3,6 +3,7 @@
 //! Each system's module has its table of them, a [`ErrorTable`]. That of Windows is plain numbers
 //! and stands here, so that its tests run anywhere.
 
+mod lookup;
 #[cfg(any(test, all(windows, not(finwait_force_fallback))))]
 pub(crate) mod windows;
 
@@ -10,6 +11,8 @@ use std::io::{self, ErrorKind};
 
 use crate::imp::ERRORS;
 use crate::types::{AcceptError, EndCause};
+
+pub use lookup::{classify_lookup_error, describe_lookup_error};
 
 /// The symbolic name of this system's error number: `ECONNRESET`, `WSAECONNRESET`.
 ///

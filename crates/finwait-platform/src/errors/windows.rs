@@ -178,11 +178,7 @@ const ENTRIES: &[Entry] = &[
     ),
     entry(10112, "WSAEREFUSED", "the query was refused"),
     entry(11001, "WSAHOST_NOT_FOUND", "no such host"),
-    entry(
-        11002,
-        "WSATRY_AGAIN",
-        "the name server did not answer; try again",
-    ),
+    entry(11002, "WSATRY_AGAIN", "no name server gave an answer"),
     entry(11003, "WSANO_RECOVERY", "the name server failed for good"),
     entry(
         11004,
@@ -305,6 +301,21 @@ mod tests {
         for (call, names) in DOCUMENTED {
             for name in names.split_whitespace() {
                 assert!(known(name), "{call}: {name}");
+            }
+        }
+    }
+
+    /// Those of them that are returned to blocking sockets without overlapped calls, which is all that the
+    /// recipe in C has.
+    #[test]
+    fn the_recipe_in_c_names_them_too() {
+        let names = include_str!("../../../../tools/winsock/common.h");
+        for (call, errors) in DOCUMENTED {
+            if ["ioctlsocket", "WSAIoctl"].contains(call) {
+                continue;
+            }
+            for name in errors.split_whitespace() {
+                assert!(names.contains(&format!("NAME({name});")), "{call}: {name}");
             }
         }
     }

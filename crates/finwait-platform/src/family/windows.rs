@@ -4,17 +4,37 @@
 pub use std::os::windows::io::AsSocket;
 
 use std::ffi::{CStr, c_char};
+use std::io;
 
-use windows_sys::Win32::Networking::WinSock::WSAEWOULDBLOCK;
+use windows_sys::Win32::Networking::WinSock::{
+    WSAEWOULDBLOCK, WSAHOST_NOT_FOUND, WSANO_DATA, WSATRY_AGAIN,
+};
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleA, GetProcAddress};
 use windows_sys::s;
+
+use crate::errors::Entry;
+use crate::types::LookupError;
 
 /// What a non-blocking `connect` that is under way fails with.
 pub(crate) const CONNECT_STARTED: i32 = WSAEWOULDBLOCK;
 
-/// On Windows SO_REUSEADDR would let a second process take over a port in use; TIME-WAIT does
-/// not stand in the way of `bind` there, so nothing is lost without it.
+/// On Windows SO_REUSEADDR would make the port one that a second process may take over; TIME-WAIT
+/// does not stand in the way of `bind` there, so nothing is lost without it. Why not its opposite,
+/// SO_EXCLUSIVEADDRUSE, is told at [`listen`](crate::listen).
 pub(crate) const LISTEN_REUSES_ADDRESS: bool = false;
+
+/// Numbers of getaddrinfo are those of all other calls here, and named in the same table.
+pub(crate) fn lookup_entry(_: &io::Error) -> Option<&'static Entry> {
+    None
+}
+
+pub(crate) fn classify_lookup_error(error: &io::Error) -> LookupError {
+    match error.raw_os_error() {
+        Some(WSAHOST_NOT_FOUND | WSANO_DATA) => LookupError::NotFound,
+        Some(WSATRY_AGAIN) => LookupError::Temporary,
+        _ => LookupError::Other,
+    }
+}
 
 /// Wine exports a function that Windows does not have.
 pub(crate) fn wine_version() -> Option<String> {

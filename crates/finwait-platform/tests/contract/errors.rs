@@ -1,10 +1,11 @@
 //! Names, meanings and classes of this system's errors.
 
 use std::io;
+use std::net::ToSocketAddrs;
 
 use finwait_platform::{
-    AcceptError, EndCause, classify_accept_error, classify_end, describe_error, error_meaning,
-    error_name, half_close,
+    AcceptError, EndCause, LookupError, classify_accept_error, classify_end, classify_lookup_error,
+    describe_error, describe_lookup_error, error_meaning, error_name, half_close,
 };
 use socket2::{Domain, Socket, Type};
 
@@ -36,6 +37,25 @@ fn what_no_table_knows_keeps_its_own_text() {
     assert_eq!(describe_error(&odd), odd.to_string());
     let own = io::Error::other("made by a program");
     assert_eq!(describe_error(&own), "made by a program");
+}
+
+/// A label of a name has at most 63 characters, so that nobody need be asked.
+#[test]
+fn a_name_that_cannot_exist_is_not_found_and_the_error_has_its_name() {
+    let name = format!("{}.invalid", "a".repeat(64));
+    let error = (&name[..], 9).to_socket_addrs().unwrap_err();
+    assert_eq!(classify_lookup_error(&error), LookupError::NotFound);
+    let told = describe_lookup_error(&error);
+    if cfg!(windows) && !WINDOWS {
+        assert_eq!(told, error.to_string(), "the fallback has no table");
+    } else {
+        let name = if WINDOWS {
+            "WSAHOST_NOT_FOUND (11001): "
+        } else {
+            "EAI_NO"
+        };
+        assert!(told.starts_with(name), "{told}");
+    }
 }
 
 #[cfg(unix)]
