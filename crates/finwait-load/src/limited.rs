@@ -59,14 +59,45 @@ fn shortages(tally: &Tally) -> Vec<String> {
             continue;
         }
         let name = platform::describe_error(&os_error);
-        let mend = match os_error.kind() {
-            io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => {
-                "source ports ran out, or the source address is not this host's: \
-                 add --source-ip addresses, or lower the rate"
-            }
-            _ => "descriptors or memory ran out: raise the limit (ulimit -n), or lower -c",
-        };
+        let mend = mend(os_error.kind(), cfg!(windows));
         reasons.push(format!("{count} connects failed with {name}; {mend}"));
     }
     reasons
+}
+
+/// What ran out, and what to do about it.
+fn mend(kind: io::ErrorKind, windows: bool) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => {
+            "source ports ran out, or the source address is not this host's: \
+             add --source-ip addresses, or lower the rate"
+        }
+        // There is no limit on sockets to raise, and WSAENOBUFS is said of ports too.
+        _ if windows => {
+            "ports or memory ran out: add --source-ip addresses, or lower the rate or -c \
+             ('netsh int ipv4 show dynamicport tcp' shows the ports)"
+        }
+        _ => "descriptors or memory ran out: raise the limit (ulimit -n), or lower -c",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_system_is_told_of_what_it_has() {
+        use io::ErrorKind::{AddrInUse, AddrNotAvailable, OutOfMemory};
+        for kind in [AddrNotAvailable, AddrInUse] {
+            assert_eq!(mend(kind, true), mend(kind, false));
+            assert!(mend(kind, true).starts_with("source ports ran out"));
+        }
+        // WSAENOBUFS and WSAEMFILE have no stable kind of their own.
+        for kind in [OutOfMemory, io::ErrorKind::Other] {
+            assert!(mend(kind, false).contains("ulimit -n"));
+            let windows = mend(kind, true);
+            assert!(windows.starts_with("ports or memory ran out"), "{windows}");
+            assert!(!windows.contains("ulimit"), "{windows}");
+        }
+    }
 }

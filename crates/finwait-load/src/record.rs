@@ -65,12 +65,15 @@ impl Record {
 pub struct ErrorKey {
     /// What was being done: `connect`, `write`, `read`, `close`, `abort`.
     pub operation: Cow<'static, str>,
-    /// The OS's name for it, such as `ECONNRESET`; where the OS gave no number, the portable kind
-    /// in words.
+    /// The OS's name for it, such as `ECONNRESET`; where it has none, the portable kind in words. A
+    /// reset that Windows shows as an event alone, and not by an error of a call, says so.
     pub name: Cow<'static, str>,
     /// The OS's number, if the error has one.
     pub code: Option<i32>,
 }
+
+/// A reset for which the OS gave no error: see [`finwait::PeerEnd`].
+const RESET_BY_EVENT: &str = "connection reset, without a number";
 
 impl ErrorKey {
     pub(crate) fn new(operation: &'static str, error: &io::Error) -> Self {
@@ -78,10 +81,15 @@ impl ErrorKey {
     }
 
     pub(crate) fn of(operation: &'static str, code: Option<i32>, kind: io::ErrorKind) -> Self {
-        let known = code.and_then(platform::error_name);
+        let name = match (code.and_then(platform::error_name), code, kind) {
+            (Some(name), _, _) => name.into(),
+            // An event has told it, and no call: it is not counted as the number that a call would give.
+            (None, None, io::ErrorKind::ConnectionReset) => RESET_BY_EVENT.into(),
+            (None, _, kind) => kind.to_string().into(),
+        };
         Self {
             operation: operation.into(),
-            name: known.map_or_else(|| kind.to_string().into(), Cow::from),
+            name,
             code,
         }
     }
@@ -191,5 +199,27 @@ impl Times {
         Phase::ALL
             .into_iter()
             .filter_map(move |phase| times[phase as usize].map(|time| (phase, time)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_without_a_number_is_told_from_one_that_has_one() {
+        let kind = io::ErrorKind::ConnectionReset;
+        let by_event = ErrorKey::new("read", &kind.into());
+        assert_eq!(by_event.name, RESET_BY_EVENT);
+        assert_eq!(by_event.describe(), RESET_BY_EVENT);
+        // Any number that is a reset somewhere: Linux, macOS and the BSDs, Windows.
+        for code in [104, 54, 10054] {
+            let by_call = ErrorKey::new("read", &io::Error::from_raw_os_error(code));
+            assert_eq!(by_call.code, Some(code));
+            assert_ne!(by_call.name, by_event.name);
+        }
+        // Of other kinds the words are enough.
+        let late = ErrorKey::new("read", &io::ErrorKind::TimedOut.into());
+        assert_eq!(late.name, "timed out");
     }
 }

@@ -99,16 +99,20 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} connections accepted, {} finished, {} graceful, {} cut",
-            self.accepted, self.finished, self.graceful, self.cut
+            "{} accepted, {} finished, {} graceful, {} cut",
+            counted(self.accepted, "connection"),
+            self.finished,
+            self.graceful,
+            self.cut
         )?;
         if self.accept_errors > 0 {
-            write!(f, ", {} accept errors", self.accept_errors)?;
+            write!(f, ", {}", counted(self.accept_errors, "accept error"))?;
         }
         write!(
             f,
-            "\n{} bytes received, {} bytes sent",
-            self.received_bytes, self.sent_bytes
+            "\n{} received, {} sent",
+            counted(self.received_bytes, "byte"),
+            counted(self.sent_bytes, "byte")
         )?;
         for (i, (ending, count)) in self.endings.iter().enumerate() {
             f.write_str(if i == 0 { "\nendings: " } else { " · " })?;
@@ -119,6 +123,11 @@ impl fmt::Display for Summary {
         }
         Ok(())
     }
+}
+
+/// `1 byte`, `2 bytes`.
+fn counted(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// How a connection ended.

@@ -237,7 +237,7 @@ fn a_summary_reads_in_a_few_lines() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 3, "{text}");
     assert!(
-        lines[0].starts_with("1 connections accepted, 1 finished, "),
+        lines[0].starts_with("1 connection accepted, 1 finished, "),
         "{text}"
     );
     assert_eq!(lines[1], "5 bytes received, 5 bytes sent");

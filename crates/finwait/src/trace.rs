@@ -1,5 +1,7 @@
 //! A span per teardown and an event per phase change, with the feature `tracing`.
 
+use finwait_platform::describe_error;
+use tracing::field::display;
 use tracing::{Level, Span, event, span};
 
 use crate::report::{Phase, Report};
@@ -33,7 +35,9 @@ impl Trace {
     }
 
     pub(crate) fn finished(&self, report: &Report) {
-        let error = report.error.map(tracing::field::display);
+        let error = report
+            .error
+            .map(|error| display(describe_error(&error.into())));
         event!(
             parent: &self.span,
             Level::DEBUG,

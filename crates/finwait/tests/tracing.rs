@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use finwait::{Closer, Limits};
+use finwait_platform::Backend;
 use mio::{Events, Poll, Token};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -92,11 +93,41 @@ fn each_teardown_is_one_span_and_each_phase_change_one_event() {
     assert_eq!(ended.count(), 2, "{lines:#?}");
 }
 
+/// In the words that all of finwait has for it: the name and the number.
+#[test]
+fn an_error_has_its_name() {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(lines.clone(), || close_reset().unwrap());
+    let lines = lines.lines.lock().unwrap().clone();
+    let reset = |line: &&String| line.contains("finished") && line.contains("ending=reset in ");
+    let line = lines.iter().find(reset);
+    let line = line.unwrap_or_else(|| panic!("{lines:#?}"));
+    match finwait_platform::backend() {
+        Backend::Linux => assert!(line.contains(" error=ECONNRESET (104): "), "{line}"),
+        // Windows may have shown it as an event alone; the fallback has no names.
+        _ => assert!(line.contains(" error="), "{line}"),
+    }
+}
+
+/// One whose peer has reset it.
+fn close_reset() -> std::io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let poll = Poll::new()?;
+    let mut closer = Closer::new(Token(0), Limits::default(), Instant::now());
+    let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+    let (peer, _) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    let stream = mio::net::TcpStream::from_std(stream);
+    closer.close(poll.registry(), stream, &b"hello"[..], Instant::now());
+    finwait_platform::arm_abort(&peer)?;
+    drop(peer);
+    drive(poll, closer)
+}
+
 /// One with something to flush, one without.
 fn close_two() -> std::io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let mut poll = Poll::new()?;
-    let mut events = Events::with_capacity(8);
+    let poll = Poll::new()?;
     let mut closer = Closer::new(Token(0), Limits::default(), Instant::now());
     let mut peers = Vec::new();
     for unsent in [&b"hello"[..], b""] {
@@ -108,6 +139,11 @@ fn close_two() -> std::io::Result<()> {
         let stream = mio::net::TcpStream::from_std(stream);
         closer.close(poll.registry(), stream, unsent, Instant::now());
     }
+    drive(poll, closer)
+}
+
+fn drive<B: AsRef<[u8]>>(mut poll: Poll, mut closer: Closer<B>) -> std::io::Result<()> {
+    let mut events = Events::with_capacity(8);
     let give_up = Instant::now() + Duration::from_secs(20);
     while !closer.is_empty() {
         assert!(Instant::now() < give_up, "the teardowns do not end");

@@ -3,6 +3,20 @@
 //! For each command there are two types: what clap reads, in here, and the `Job` of the command's
 //! own file, which is what it means. `meaning` leads from the one to the other.
 
+/// What stops the command in order.
+#[cfg(not(windows))]
+macro_rules! stop_keys {
+    () => {
+        "Ctrl-C or SIGTERM"
+    };
+}
+#[cfg(windows)]
+macro_rules! stop_keys {
+    () => {
+        "Ctrl-C or Ctrl-Break"
+    };
+}
+
 mod endpoint;
 mod load;
 mod merge;
@@ -57,7 +71,7 @@ colour off.
 
 Examples:
   finwait load -z 2s
-  finwait probe --only 'half-close/*'
+  finwait probe --only \"half-close/*\"
   finwait serve :0 --behave respond=4m
   echo hello | finwait send localhost:27015 -v";
 

@@ -1,4 +1,7 @@
-//! Ctrl-C, and SIGTERM and SIGHUP, which are taken for the same.
+//! Ctrl-C, and SIGTERM and SIGHUP, which are taken for the same; on Windows Ctrl-Break.
+//!
+//! That a console window is closed is told here too on Windows, but to no end: the process is ended as
+//! soon as the handler has returned, and that of the library returns at once.
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};

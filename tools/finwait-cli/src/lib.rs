@@ -5,6 +5,7 @@
 
 mod args;
 mod exit;
+mod file;
 mod interrupt;
 mod judge;
 mod load;

@@ -31,7 +31,7 @@ pub(crate) fn show(text: &str) -> anyhow::Result<Exit> {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+        Err(error) if !is_reader_gone(&error) => {
             // In std's words: those of the platform are made for sockets.
             let why = error;
             Err(Failure::new(
@@ -41,5 +41,29 @@ pub(crate) fn show(text: &str) -> anyhow::Result<Exit> {
             .into())
         }
         _ => Ok(Exit::Ok),
+    }
+}
+
+/// Whether a write has failed only because nobody reads any more.
+pub(crate) fn is_reader_gone(error: &io::Error) -> bool {
+    /// What Windows says of a named pipe whose other end has disconnected; std has no kind for it.
+    const ERROR_PIPE_NOT_CONNECTED: i32 = 233;
+    error.kind() == io::ErrorKind::BrokenPipe
+        || (cfg!(windows) && error.raw_os_error() == Some(ERROR_PIPE_NOT_CONNECTED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_is_gone_is_told_from_a_disk_that_is_full() {
+        assert!(is_reader_gone(&io::ErrorKind::BrokenPipe.into()));
+        assert!(!is_reader_gone(&io::ErrorKind::StorageFull.into()));
+        // ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED: other errors elsewhere, if any.
+        for raw in [109, 232, 233] {
+            let error = io::Error::from_raw_os_error(raw);
+            assert_eq!(is_reader_gone(&error), cfg!(windows), "{error}");
+        }
     }
 }

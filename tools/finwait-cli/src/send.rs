@@ -29,8 +29,8 @@ pub(crate) struct Job {
 }
 
 pub(crate) fn run(job: &Job) -> anyhow::Result<Exit> {
-    let addrs = job.target.resolve(job.family).map_err(|error| {
-        let message = format!("{}: unknown host: {error}", job.target);
+    let addrs = job.target.resolve(job.family).map_err(|why| {
+        let message = format!("{}: {why}", job.target);
         Failure::new(Exit::UnknownHost, message)
     })?;
     let mut link = Link::new(job.timeout)?;

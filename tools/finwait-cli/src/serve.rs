@@ -67,7 +67,7 @@ fn serve(addr: &Endpoint, options: Options, stop_within: Duration) -> anyhow::Re
     };
     let addrs = addr
         .resolve(Family::Any)
-        .map_err(|error| Failure::new(Exit::Failed, format!("{addr}: cannot listen: {error}")))?;
+        .map_err(|why| Failure::new(Exit::Failed, format!("{addr}: cannot listen: {why}")))?;
     // Before it listens: who sees it accept may stop it, and that is an orderly stop.
     let stop = Stop::new();
     let handle = stop.handle();

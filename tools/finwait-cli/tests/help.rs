@@ -34,27 +34,37 @@ fn started(line: &str) -> Session {
 #[cfg(windows)]
 fn started(line: &str) -> Session {
     let (printed, command) = line.split_once(" | ").unwrap_or(("", line));
-    let command = command.trim_end_matches(" < /dev/null");
+    let command = command.trim_end_matches(" < NUL");
     let words: Vec<_> = command
         .split(' ')
-        .map(|word| word.trim_matches('\''))
+        .map(|word| word.trim_matches('"'))
         .collect();
     assert_eq!(words[0], "finwait", "{line}");
-    let special = |word: &&str| word.contains(['"', '$', '|', '\'']);
+    // A single quote is no quote for cmd.exe.
+    let special = |word: &&str| word.contains(['"', '$', '|', '\'', '<']);
     assert!(!words.iter().any(special), "{line}");
     let mut session = Session::start(common::finwait(&words[1..]).stdin(Stdio::piped()));
     let stdin = match printed.split_once(' ') {
         None => String::new(),
-        Some(("echo", text)) => format!("{text}\n"),
-        Some(("printf", text)) => text
-            .trim_matches('\'')
-            .replace("\\r", "\r")
-            .replace("\\n", "\n"),
+        Some(("echo", text)) => format!("{text}\r\n"),
         Some(_) => panic!("{line}"),
     };
     session.send(stdin.as_bytes());
     session.stdin = None;
     session
+}
+
+/// What is said of keys, quotes and devices is what this system has.
+#[test]
+fn help_speaks_of_this_system() {
+    let help: String = [&[][..], &["load"], &["probe"], &["send"], &["serve"]]
+        .into_iter()
+        .map(|command| run(&[command, &["--help"]].concat()).expect(0).text())
+        .collect();
+    for (unix, windows) in [("SIGTERM", "Ctrl-Break"), ("/dev/null", "< NUL")] {
+        assert_eq!(help.contains(unix), cfg!(unix), "{unix}");
+        assert_eq!(help.contains(windows), cfg!(windows), "{windows}");
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn it_says_where_it_listens_and_stops_when_told_to() {
         let ran = session.finish().expect(0);
         assert_eq!(ran.text(), format!("listening on {addr}\n"));
         assert!(
-            ran.stderr.contains("1 connections accepted, 1 finished"),
+            ran.stderr.contains("1 connection accepted, 1 finished"),
             "{ran:?}"
         );
     }

@@ -5,6 +5,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
 
+use finwait_platform::{self as platform, LookupError};
+
 /// The port of the recipe that this project follows.
 const DEFAULT_PORT: u16 = 27015;
 
@@ -99,17 +101,22 @@ impl Endpoint {
     }
 
     /// Its addresses with its first port, in the order of the system's resolver; never none.
-    pub(crate) fn resolve(&self, family: Family) -> io::Result<Vec<SocketAddr>> {
+    ///
+    /// # Errors
+    ///
+    /// Why it has none, and what can be done about that.
+    pub(crate) fn resolve(&self, family: Family) -> Result<Vec<SocketAddr>, String> {
         let mut addrs: Vec<SocketAddr> = Vec::new();
+        let found = (self.host.as_str(), *self.ports.start()).to_socket_addrs();
         // A resolver may list an address once for each kind of socket.
-        for addr in (self.host.as_str(), *self.ports.start()).to_socket_addrs()? {
+        for addr in found.map_err(|error| why_unresolved(&error))? {
             if family.has(&addr) && !addrs.contains(&addr) {
                 addrs.push(addr);
             }
         }
         if addrs.is_empty() {
             let kind = if family == Family::V6 { "IPv6" } else { "IPv4" };
-            return Err(io::Error::other(format!("it has no {kind} address")));
+            return Err(format!("it has no {kind} address"));
         }
         Ok(addrs)
     }
@@ -140,6 +147,20 @@ impl fmt::Display for Endpoint {
             write!(f, "-{last}")?;
         }
         Ok(())
+    }
+}
+
+/// Only what the resolver has said of the name makes it an unknown one.
+fn why_unresolved(error: &io::Error) -> String {
+    let why = platform::describe_lookup_error(error);
+    match platform::classify_lookup_error(error) {
+        LookupError::NotFound => {
+            format!("unknown host: {why}; check the name, or give an address")
+        }
+        LookupError::Temporary => {
+            format!("cannot be looked up now: {why}; try again, or give an address")
+        }
+        _ => format!("cannot be looked up: {why}"),
     }
 }
 
@@ -250,6 +271,31 @@ mod tests {
         assert!(Endpoint::connecting("https://example.org", None).is_err());
         let endpoint = Endpoint::connecting("example.org", Some(80)).unwrap();
         assert_eq!(endpoint.http_host_at(80), "example.org");
+    }
+
+    #[test]
+    fn only_a_name_that_is_not_there_is_an_unknown_host() {
+        let [no_such, later] = if cfg!(windows) {
+            [11001, 11002].map(io::Error::from_raw_os_error)
+        } else {
+            // As the standard library says it, with the words of glibc.
+            [
+                "Name or service not known",
+                "Temporary failure in name resolution",
+            ]
+            .map(|text| io::Error::other(format!("failed to lookup address information: {text}")))
+        };
+        if cfg!(any(windows, all(target_os = "linux", target_env = "gnu"))) {
+            assert!(why_unresolved(&no_such).starts_with("unknown host: "));
+            let later = why_unresolved(&later);
+            assert!(later.starts_with("cannot be looked up now: "), "{later}");
+            assert!(
+                later.ends_with("; try again, or give an address"),
+                "{later}"
+            );
+        }
+        let other = why_unresolved(&io::ErrorKind::OutOfMemory.into());
+        assert_eq!(other, "cannot be looked up: out of memory");
     }
 
     fn connecting_range(text: &str) -> String {

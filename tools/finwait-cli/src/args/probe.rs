@@ -152,8 +152,8 @@ answer, not HTTP, or no check came to a verdict; 74 results could not be written
 with results. Of several the first of 130, 74, 3, 1.
 
 Examples:
-  finwait probe --only 'half-close/*'
-  finwait probe http://127.0.0.1:80/ --only 'half-close/*' --markdown
+  finwait probe --only \"half-close/*\"
+  finwait probe http://127.0.0.1:80/ --only \"half-close/*\" --markdown
   finwait probe 127.0.0.1:27015 --only half-close/1 --send text:hello --expect echo --json
   finwait probe --explain half-close/1
   finwait probe --list --severity high";

@@ -38,7 +38,23 @@ pub(super) struct SendArgs {
     ipv6: bool,
 }
 
-const AFTER_HELP: &str = "\
+#[cfg(not(windows))]
+macro_rules! more_examples {
+    () => {
+        "  finwait send 127.0.0.1:27015 -v --expect-bytes 64 < /dev/null
+  printf 'GET / HTTP/1.0\\r\\n\\r\\n' | finwait send 127.0.0.1:80 -w 3s"
+    };
+}
+/// For cmd.exe.
+#[cfg(windows)]
+macro_rules! more_examples {
+    () => {
+        "  finwait send 127.0.0.1:27015 -v --expect-bytes 64 < NUL"
+    };
+}
+
+const AFTER_HELP: &str = concat!(
+    "\
 What comes back goes to stdout as it comes, also while stdin is still being sent. -v tells the
 close's story in one line on stderr. Each address of a name is tried in turn. When the peer closes
 before the end of stdin, what was read so far is sent, and that is the end; a regular file is sent
@@ -47,7 +63,7 @@ to its end. Ctrl-C ends stdin, and gives the peer 2 s to end too; a second one l
 Exit codes (curl's, where it has one):
     0  both sides closed in order      28  no answer, or no progress, within the time
     2  usage                           52  the peer's FIN, and not one byte before it
-    6  the name has no address         55  sending failed
+    6  the name cannot be resolved     55  sending failed
     7  refused, or no way there        56  reset before the peer's FIN
    18  fewer than --expect-bytes       57  all bytes and the peer's FIN, then a reset
    23  stdout cannot be written       130  interrupted
@@ -55,8 +71,9 @@ Exit codes (curl's, where it has one):
 
 Examples:
   echo hello | finwait send localhost:27015
-  finwait send 127.0.0.1:27015 -v --expect-bytes 64 < /dev/null
-  printf 'GET / HTTP/1.0\\r\\n\\r\\n' | finwait send 127.0.0.1:80 -w 3s";
+",
+    more_examples!()
+);
 
 fn target(text: &str) -> Result<Endpoint, String> {
     Endpoint::connecting(text, None)

@@ -53,10 +53,13 @@ pub(super) struct ServeArgs {
     list: bool,
 }
 
-const AFTER_HELP: &str = "\
-Prints one line on stdout as soon as it listens: 'listening on 127.0.0.1:27015'. Ctrl-C or SIGTERM
-stops it: it accepts no more, drains what is open, and says on stderr how its connections ended;
-a second Ctrl-C leaves at once.
+const AFTER_HELP: &str = concat!(
+    "\
+Prints one line on stdout as soon as it listens: 'listening on 127.0.0.1:27015'.
+",
+    stop_keys!(),
+    " stops it: it accepts no more, drains what is open, and says on stderr how its
+connections ended; a second one leaves at once.
 
 Exit codes: 0 stopped, and every connection was drained; 1 could not listen, or had to cut
 connections when the time to stop was over; 2 usage; 130 left at once.
@@ -64,10 +67,11 @@ connections when the time to stop was over; 2 usage; 130 left at once.
 Examples:
   finwait serve
   finwait serve :0 --behave late-fin=200ms
-  finwait serve :0 --behave mix=linger:80,rst-after-response?size=1m:20 --seed 7
+  finwait serve :0 --behave \"mix=linger:80,rst-after-response?size=1m:20\" --seed 7
   finwait serve :0 --http --idle 3s
   finwait serve [::1]:0 --threads 2
-  finwait serve --list";
+  finwait serve --list"
+);
 
 impl ServeArgs {
     pub(super) fn meaning(self) -> Result<Job, Failure> {

@@ -203,8 +203,8 @@ fn plan(
 }
 
 fn addresses(endpoint: &Endpoint, job: &Job) -> Result<Vec<SocketAddr>, Failure> {
-    endpoint.resolve(job.family).map_err(|error| {
-        let message = format!("{endpoint}: nothing was tested: unknown host: {error}");
+    endpoint.resolve(job.family).map_err(|why| {
+        let message = format!("{endpoint}: nothing was tested: {why}");
         Failure::new(Exit::NothingTested, message)
     })
 }

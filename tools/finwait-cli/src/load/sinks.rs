@@ -15,6 +15,7 @@ use hdrhistogram::serialization::interval_log::{
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::file;
 
 /// Where to write what.
 #[derive(Debug, Default, Clone)]
@@ -53,7 +54,7 @@ impl Sink {
             )));
         }
         // In the words of std: ours are made for sockets.
-        let file = File::create(name).map_err(|error| {
+        let file = file::create(name).map_err(|error| {
             Failure::usage(format!("{flag} '{name}': cannot be written: {error}"))
         })?;
         Ok(Self {

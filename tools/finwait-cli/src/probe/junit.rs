@@ -10,6 +10,7 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::report::{Counts, Report, Row};
 use crate::exit::{Exit, Failure};
+use crate::file;
 
 /// The file, open.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl Junit {
             ));
         }
         // In the words of std: ours are made for sockets.
-        let file = File::create(name).map_err(|error| {
+        let file = file::create(name).map_err(|error| {
             let message = format!("--junit '{name}': cannot be written: {error}");
             Failure::new(Exit::ResultsLost, message)
         })?;

@@ -29,10 +29,8 @@ pub(super) fn prepare(run: &Run) -> Result<Prepared, Failure> {
 
 fn look_up(run: &Run, remote: &Remote) -> Result<Prepared, Failure> {
     let Remote { endpoint, asked } = remote;
-    let addrs = endpoint.resolve(run.family).map_err(|error| {
-        let message = format!(
-            "{endpoint}: nothing was tested: unknown host: {error}; check the name, or give an address"
-        );
+    let addrs = endpoint.resolve(run.family).map_err(|why| {
+        let message = format!("{endpoint}: nothing was tested: {why}");
         Failure::new(Exit::NothingTested, message)
     })?;
     let addr = addrs[0];

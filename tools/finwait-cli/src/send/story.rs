@@ -8,7 +8,7 @@ use finwait::{Delivered, Ending, Operation, OsError, Report};
 use finwait_platform as platform;
 
 use crate::exit::Exit;
-use crate::output::units::time_us;
+use crate::output::{self, units::time_us};
 
 /// What happened, from the connection to its end.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Story {
 
     /// Whether there is nobody whom an explanation would help.
     pub(super) fn is_quiet(&self) -> bool {
-        matches!(&self.ended, Ended::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        matches!(&self.ended, Ended::Stdout(error) if output::is_reader_gone(error))
     }
 
     /// Why it is not exit code 0.

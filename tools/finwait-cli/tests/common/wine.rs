@@ -171,7 +171,8 @@ pub(crate) fn stopped(server: Session, connections: u64) {
 /// What `finwait serve` has said at its end: so many connections, none with a bad ending.
 #[track_caller]
 pub(crate) fn all_in_order(ran: &Ran, connections: u64) {
-    let counted = format!("{connections} connections accepted, {connections} finished, ");
+    let plural = if connections == 1 { "" } else { "s" };
+    let counted = format!("{connections} connection{plural} accepted, {connections} finished, ");
     assert!(ran.stderr.contains(&counted), "{ran:?}");
     let said = ran.errors();
     let endings = said

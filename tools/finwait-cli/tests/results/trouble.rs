@@ -47,6 +47,18 @@ fn files_that_cannot_be_written_leave_the_results_and_74() {
     }
 }
 
+/// Who wants no file names the device that takes everything.
+#[test]
+fn a_log_may_go_nowhere() {
+    let server = peer("echo");
+    let addr = server.addr().to_string();
+    let nowhere = if cfg!(windows) { "NUL" } else { "/dev/null" };
+    for flag in ["--log", "--hdr"] {
+        let ran = load(&[&addr, "-n", "5", flag, nowhere]).expect(0);
+        assert_eq!(ran.json()["verdicts"]["graceful"], 5);
+    }
+}
+
 #[test]
 fn files_that_cannot_be_made_are_refused_before_the_run() {
     let server = peer("echo");

@@ -5,10 +5,14 @@ use finwait_load::Threshold;
 // A paragraph is one line here: clap breaks it where the terminal ends.
 macro_rules! verdicts {
     () => {
-        "\
+        concat!(
+            "\
 Every connection gets exactly one verdict: graceful is good, and so are closed, aborted and \
-abandoned where --close asks for them. Ctrl-C or SIGTERM stops starting connections, drains those \
-that are open, and prints the results; a second one leaves at once."
+abandoned where --close asks for them. ",
+            stop_keys!(),
+            " stops starting connections, drains those that are open, and prints the results; a \
+second one leaves at once."
+        )
     };
 }
 
@@ -41,7 +45,7 @@ Examples:
   finwait load --storm -n 2000 -c 2000
   finwait load 127.0.0.1:27015 -c 100 -n 1k --send text:hello --expect echo
   finwait load http://127.0.0.1:80/ -c 50 -n 2k --json
-  finwait load --rate 500/s -z 2s --close mix=half:80,rst:20 --fail-if 'bad.rate>0.1%'";
+  finwait load --rate 500/s -z 2s --close \"mix=half:80,rst:20\" --fail-if \"bad.rate>0.1%\"";
 
 pub(super) fn long() -> String {
     format!("{LONG}{}{EXITS}", Threshold::metrics_help())
