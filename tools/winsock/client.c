@@ -7,6 +7,14 @@
  * was graceful: everything was sent, and the server's FIN was received, with no error before it. */
 #include "common.h"
 
+static const char USAGE[] = "usage: client [NAME [PORT [TEXT]]]; PORT is a number up to 65535, TEXT - is standard input\n";
+static const char HELP[] =
+    "\n"
+    "Connects to NAME (127.0.0.1) on PORT (27015), sends TEXT and a line break, half-closes, receives until the\n"
+    "server has closed, and prints what came and how many bytes it was. A failing call is told with its number and name.\n"
+    "\n"
+    "Exit codes: 0 everything was sent and the server's FIN received; 1 a call failed; 2 usage.\n";
+
 #define DEFAULT_NAME "127.0.0.1"
 #define DEFAULT_TEXT "every byte of this comes back"
 
@@ -125,10 +133,14 @@ static int run(const char *name, const char *port, const struct text *text)
 int main(int count, char **arguments)
 {
     leave_bytes_alone();
+    if (asks_for_help(count, arguments)) {
+        printf("%s%s", USAGE, HELP);
+        return EXIT_GRACEFUL;
+    }
     const char *name = count > 1 ? arguments[1] : DEFAULT_NAME;
     const char *port = count > 2 ? arguments[2] : DEFAULT_PORT;
     if (count > 4 || !is_port(port)) {
-        fprintf(stderr, "usage: client [NAME [PORT [TEXT]]]; PORT is a number up to 65535, TEXT - is standard input\n");
+        fputs(USAGE, stderr);
         return EXIT_USAGE;
     }
     const char *argument = count > 3 ? arguments[3] : DEFAULT_TEXT;

@@ -188,6 +188,17 @@ static bool is_port(const char *text)
     return read_number(text, 0, 65535, &port);
 }
 
+/* Anywhere on the command line: who asks for help wants nothing done. */
+static bool asks_for_help(int count, char **arguments)
+{
+    for (int at = 1; at < count; at++) {
+        if (strcmp(arguments[at], "--help") == 0 || strcmp(arguments[at], "-h") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Leaves bytes and line breaks as they are, which Windows would change on the way in and out. */
 static void leave_bytes_alone(void)
 {

@@ -4,10 +4,21 @@
  *     server [PORT [NAME]] [--connections N] [--end fin|reset|unread]
  *
  * PORT 0 takes a free one; the line `listening on ADDRESS:PORT` tells which. NAME is the address to
- * listen on, by default all IPv4 ones of this host. Two ways to end badly, for those who want to see what a client
- * makes of them: `reset` receives something and resets, `unread` closes with the request unread. The
- * exit code is 0 only if every connection ended as it was meant to. */
+ * listen on, by default all of this host, IPv6 and IPv4: a client of the latter shows as ::ffff:ADDRESS.
+ * Two ways to end badly, for those who want to see what a client makes of them: `reset` receives something
+ * and resets, `unread` closes with the request unread. The exit code is 0 only if every connection ended as
+ * it was meant to. */
 #include "common.h"
+
+static const char USAGE[] = "usage: server [PORT [NAME]] [--connections N] [--end fin|reset|unread]; "
+                            "PORT is a number up to 65535, N from 1 to 1000000\n";
+static const char HELP[] =
+    "\n"
+    "Listens on NAME (all addresses, IPv6 and IPv4) and PORT (27015; 0 takes a free one), says where, and serves N\n"
+    "connections (1), one after the other: sends back what comes, and closes after the client has half-closed.\n"
+    "--end reset receives something and resets, --end unread closes with the request unread.\n"
+    "\n"
+    "Exit codes: 0 every connection ended as it was meant to; 1 a call failed; 2 usage.\n";
 
 enum ending { END_FIN, END_RESET, END_UNREAD };
 
@@ -107,14 +118,43 @@ static bool tell_address(SOCKET listener)
     return fflush(stdout) == 0;
 }
 
-/* On the first address at which it can be done. */
-static SOCKET listen_on(const struct options *options)
+/* For IPv4 too: Windows has an IPv6 socket take IPv6 alone unless it is told otherwise, before `bind`. */
+static bool take_both_families(SOCKET listener, const char *name)
 {
-    struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
-    hints.ai_flags = AI_PASSIVE;
-    if (options->name != NULL) {
-        hints.ai_family = AF_UNSPEC;
+    DWORD only_v6 = 0;
+    if (setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&only_v6, sizeof only_v6) == SOCKET_ERROR) {
+        report_failure("setsockopt", name, WSAGetLastError());
+        return false;
     }
+    return true;
+}
+
+/* Neither SO_REUSEADDR, with which other programs could share the port, and nobody knows which of them
+ * gets a client; nor its opposite SO_EXCLUSIVEADDRUSE. Without either nobody can bind the same address again,
+ * since Windows Server 2003. SO_EXCLUSIVEADDRUSE would also keep a program of the same user from binding one
+ * of this host's addresses where we have bound all of them, and it is what Microsoft advises for services; but
+ * with it a server that is started again cannot bind until all connections of the one before are over. */
+static bool bind_and_listen(SOCKET listener, const struct addrinfo *at, bool every_address, const char *name)
+{
+    if (every_address && at->ai_family == AF_INET6 && !take_both_families(listener, name)) {
+        return false;
+    }
+    if (bind(listener, at->ai_addr, (int)at->ai_addrlen) == SOCKET_ERROR) {
+        report_failure("bind", name, WSAGetLastError());
+        return false;
+    }
+    if (listen(listener, SOMAXCONN) == SOCKET_ERROR) {
+        report_failure("listen", name, WSAGetLastError());
+        return false;
+    }
+    return true;
+}
+
+/* On the first address of this family at which it can be done. */
+static SOCKET listen_in(const struct options *options, int family)
+{
+    struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
+    hints.ai_flags = AI_PASSIVE;
     struct addrinfo *addresses;
     int code = getaddrinfo(options->name, options->port, &hints, &addresses);
     if (code != 0) {
@@ -128,24 +168,24 @@ static SOCKET listen_on(const struct options *options)
         SOCKET attempt = socket(at->ai_family, at->ai_socktype, at->ai_protocol);
         if (attempt == INVALID_SOCKET) {
             report_failure("socket", name, WSAGetLastError());
-            continue;
-        }
-        /* No SO_REUSEADDR: on Windows it lets another program take the port from us. */
-        const char *failed = NULL;
-        if (bind(attempt, at->ai_addr, (int)at->ai_addrlen) == SOCKET_ERROR) {
-            failed = "bind";
-        } else if (listen(attempt, SOMAXCONN) == SOCKET_ERROR) {
-            failed = "listen";
-        }
-        if (failed == NULL) {
+        } else if (bind_and_listen(attempt, at, options->name == NULL, name)) {
             listener = attempt;
         } else {
-            report_failure(failed, name, WSAGetLastError());
             close_socket(attempt, name);
         }
     }
     freeaddrinfo(addresses);
     return listener;
+}
+
+static SOCKET listen_on(const struct options *options)
+{
+    if (options->name != NULL) {
+        return listen_in(options, AF_UNSPEC);
+    }
+    /* All addresses; those of IPv4 alone where there is no IPv6, which has been told by then. */
+    SOCKET listener = listen_in(options, AF_INET6);
+    return listener != INVALID_SOCKET ? listener : listen_in(options, AF_INET);
 }
 
 /* One client after the other. One that ends badly is told, and is no reason to stop. */
@@ -234,10 +274,13 @@ static bool read_options(int count, char **arguments, struct options *options)
 int main(int count, char **arguments)
 {
     leave_bytes_alone();
+    if (asks_for_help(count, arguments)) {
+        printf("%s%s", USAGE, HELP);
+        return EXIT_GRACEFUL;
+    }
     struct options options = {.port = DEFAULT_PORT, .name = NULL, .connections = 1, .ending = END_FIN};
     if (!read_options(count, arguments, &options)) {
-        fprintf(stderr, "usage: server [PORT [NAME]] [--connections N] [--end fin|reset|unread]; "
-                        "PORT is a number up to 65535, N from 1 to 1000000\n");
+        fputs(USAGE, stderr);
         return EXIT_USAGE;
     }
     return run(&options);

@@ -95,6 +95,34 @@ fn the_client_in_c_looks_its_server_up_by_name_and_sends_a_line() {
 }
 
 #[test]
+fn the_server_in_c_listens_on_both_families_unless_told_where() {
+    let Some(wine) = wine() else { return };
+    let args = ["0", "--connections", "2"];
+    let mut command = wine.command(&wine.server, &args);
+    let (server, addr) = common::wine::listening(command.stdin(Stdio::null()));
+    let (address, port) = addr.rsplit_once(':').expect("a port");
+    // Where the system has no IPv6, that is told, and IPv4 is served alone.
+    let hosts = match address {
+        "[::]" => ["127.0.0.1", "[::1]"],
+        _ => ["127.0.0.1"; 2],
+    };
+    for host in hosts {
+        let mut session = Session::piped(&["send", &format!("{host}:{port}")]);
+        session.send(b"hello");
+        assert_eq!(session.finish().expect(0).text(), "hello", "{host}");
+    }
+    let ran = server.finish().expect(0);
+    if address == "[::]" {
+        assert!(ran.text().contains("[::ffff:127.0.0.1]:"), "{ran:?}");
+        assert!(ran.text().contains("[::1]:"), "{ran:?}");
+        assert_eq!(ran.stderr, "");
+    } else {
+        assert_eq!(address, "0.0.0.0", "{ran:?}");
+        assert!(ran.stderr.contains("[::]"), "{ran:?}");
+    }
+}
+
+#[test]
 fn the_client_in_c_takes_a_server_that_answers_something_else() {
     let Some(wine) = wine() else { return };
     let args = ["serve", "127.0.0.1:0", "--behave", "respond=10"];

@@ -1,6 +1,7 @@
 //! What goes wrong is told with the call, the number and the name, and with the exit code.
 
 use std::net::TcpListener;
+use std::path::Path;
 
 use crate::common::wine::{reference_server, sample, wine};
 use crate::common::{REFUSES, Ran, Session, unknown_host};
@@ -65,6 +66,22 @@ fn what_makes_no_sense_is_2() {
     for args in servers {
         let ran = wine.run(&wine.server, args).expect(2);
         assert!(ran.stderr.starts_with("usage: server "), "{ran:?}");
+    }
+}
+
+#[test]
+fn help_is_told_and_nothing_is_done() {
+    let Some(wine) = wine() else { return };
+    let asked: [(&Path, &[&str]); 3] = [
+        (&wine.client, &["--help"]),
+        (&wine.client, &["127.0.0.1", "9", "-h"]),
+        (&wine.server, &["0", "--help"]),
+    ];
+    for (program, args) in asked {
+        let ran = wine.run(program, args).expect(0);
+        assert!(ran.text().starts_with("usage: "), "{ran:?}");
+        assert!(ran.text().contains("Exit codes: 0 "), "{ran:?}");
+        assert_eq!(ran.stderr, "");
     }
 }
 
