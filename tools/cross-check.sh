@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tools/packages.sh
 . tools/packages.sh
 
-# Windows is the target that tools/windows.sh runs.
-triples=(x86_64-apple-darwin aarch64-apple-darwin x86_64-unknown-freebsd x86_64-win7-windows-gnu)
+# Windows is the target that most people have there; the one that tools/windows.sh runs differs from it in std alone.
+triples=(x86_64-apple-darwin aarch64-apple-darwin x86_64-unknown-freebsd x86_64-pc-windows-msvc)
 # They have a file of their own in finwait-platform; the other crates cannot tell them from FreeBSD.
 platform_triples=(x86_64-unknown-netbsd x86_64-unknown-openbsd)
 if [ $# -gt 0 ]; then

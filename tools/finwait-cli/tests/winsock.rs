@@ -4,6 +4,7 @@
 mod common;
 mod winsock {
     pub(crate) mod failing;
+    pub(crate) mod hidden;
     pub(crate) mod page;
 }
 

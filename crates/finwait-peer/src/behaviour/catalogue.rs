@@ -157,7 +157,7 @@ pub(super) static CATALOGUE: &[Entry] = &[
     entry(
         Kind::Bad,
         "drop-backlog",
-        "never accepts: resets what waits in the queue",
+        "never accepts: resets what waits in the queue (on Windows accepts and aborts)",
     ),
     http(
         "skip-body",
