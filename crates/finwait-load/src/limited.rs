@@ -74,7 +74,7 @@ fn mend(kind: io::ErrorKind, windows: bool) -> &'static str {
         }
         // There is no limit on sockets to raise, and WSAENOBUFS is said of ports too.
         _ if windows => {
-            "ports or memory ran out: add --source-ip addresses, or lower the rate or -c \
+            "ports, sockets or memory ran out: add --source-ip addresses, or lower the rate or -c \
              ('netsh int ipv4 show dynamicport tcp' shows the ports)"
         }
         _ => "descriptors or memory ran out: raise the limit (ulimit -n), or lower -c",
@@ -96,7 +96,10 @@ mod tests {
         for kind in [OutOfMemory, io::ErrorKind::Other] {
             assert!(mend(kind, false).contains("ulimit -n"));
             let windows = mend(kind, true);
-            assert!(windows.starts_with("ports or memory ran out"), "{windows}");
+            assert!(
+                windows.starts_with("ports, sockets or memory ran out"),
+                "{windows}"
+            );
             assert!(!windows.contains("ulimit"), "{windows}");
         }
     }

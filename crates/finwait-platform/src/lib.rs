@@ -23,6 +23,7 @@
 //! | [`time_wait_count`] | yes | unknown | yes | unknown |
 //! | kernel settings, [`conntrack_use`] | yes | unknown | unknown | unknown |
 //! | [`error_name`] | yes | yes | yes | unknown |
+//! | [`describe_lookup_error`] | yes | yes | yes | on Unix |
 //!
 //! "Elsewhere" is a file of its own that uses socket2 alone. Building with
 //! `RUSTFLAGS="--cfg finwait_force_fallback"` selects it on any system, to test it there. [`backend`]
@@ -381,18 +382,11 @@ pub fn send_before_fin<S: AsSocket>(socket: &S, bytes: &[u8]) -> io::Result<Opti
 ///
 /// # Portability
 ///
-/// SO_REUSEADDR is set on Unix, where it lets a restarted server bind in spite of TIME-WAIT, and
-/// never on Windows, where it makes a port one that several sockets may take, and which of them gets
-/// a connection is nobody's promise. TIME-WAIT is in no `bind`'s way there.
-///
-/// SO_EXCLUSIVEADDRUSE is not set there either. Since Windows Server 2003 and Vista an address that is
-/// bound without either option cannot be bound a second time: WSAEADDRINUSE, and WSAEACCES for who
-/// sets SO_REUSEADDR. What the option adds is for the wildcard address (`0.0.0.0`, `[::]`): without it
-/// another program *of the same user* may bind one of the host's addresses with the same port, and
-/// then gets the connections to that address. What it costs: a server that is started again cannot
-/// bind until the connections that the one before accepted are over, which takes as long as their
-/// peers like. A server that needs it makes its own socket. (Microsoft, "Using SO_REUSEADDR and
-/// SO_EXCLUSIVEADDRUSE", whose advice is to set it in every server; not measured here.)
+/// SO_REUSEADDR is set on Unix, where it lets a restarted server bind in spite of TIME-WAIT, and never
+/// on Windows, where it makes the port one that others may share. Nor is SO_EXCLUSIVEADDRUSE set there:
+/// with it a restarted server waits until the connections of the one before are over. Without it nobody
+/// binds the same address again either (since Windows Server 2003 and Vista), but if it is the wildcard
+/// address, a program of the same user may take a single one from it. See `docs/winsock.md`, "Traps".
 pub fn listen(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     imp::listen(addr, backlog)
 }

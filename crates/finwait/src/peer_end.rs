@@ -13,7 +13,7 @@ use mio::net::TcpStream;
 ///
 /// # Portability
 ///
-/// Windows: after an RST whose error somebody else was told, and under Wine after every RST, a
+/// Windows: after an RST whose error somebody else was told, and under Wine after most RSTs, a
 /// read returns 0, which looks like a FIN. The events tell the two apart, so a 0 is believed only
 /// once one of them has spoken of the end. Elsewhere a read of 0 is the peer's FIN unless an error
 /// was seen before; events do not tell the two apart there, and everything passes unchanged.

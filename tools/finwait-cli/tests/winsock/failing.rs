@@ -118,7 +118,7 @@ fn a_reset_while_the_client_in_c_sends() {
     }
 }
 
-/// Windows tells it with WSAECONNRESET. Wine does not; what it does say has to be right.
+/// Windows tells it with WSAECONNRESET. Wine mostly does not; what it does say has to be right.
 #[test]
 fn a_reset_while_the_client_in_c_receives() {
     let Some(wine) = wine() else { return };
