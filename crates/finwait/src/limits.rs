@@ -122,7 +122,9 @@ pub enum FinishOn {
         /// read our last bytes when its TCP acknowledges them, and an RST may discard them there.
         grace: Duration,
     },
-    /// Both: the peer's FIN, and the acknowledgement of ours, as proof of delivery.
+    /// Both: the peer's FIN, and the acknowledgement of ours, as proof of delivery. Where the OS cannot
+    /// tell of it (Windows before Windows 10 1703, Wine), this ends as [`FinishOn::PeerFin`] does, and
+    /// the report says so.
     PeerFinAndAcked {
         /// How long to wait for the acknowledgement after the peer's FIN.
         confirm: Duration,
