@@ -56,8 +56,34 @@ pub enum Action {
 
 /// What happened: an answer to an [`Action`], a hint of readiness, or the caller's wish.
 ///
-/// An answer to something that was not asked is ignored. Hints may be early, late, doubled, stale
-/// or missing; they never change how a teardown ends, only when it looks.
+/// # Answers
+///
+/// A driver tells what it has done, once, and nothing else: there is no check of its honesty. Besides
+/// the answer to what [`Teardown::poll`](crate::Teardown::poll) asks for now, those to the other
+/// things that a phase asks for are taken while it lasts, and believed:
+///
+/// | [`Phase`](crate::Phase) | answers to these are taken, whichever of them is asked for now |
+/// |---|---|
+/// | `Flush` | [`Action::Write`], [`Action::Receive`], [`Action::AskAck`] |
+/// | `Drain` | [`Action::Receive`], [`Action::AskAck`]; past the byte limit [`Action::AskError`], [`Action::AskAck`] |
+/// | `Confirm` | [`Action::AskError`], [`Action::AskAck`] |
+/// | `HalfClose`, `Close` | only to the one that is asked for |
+/// | `Finished` | none |
+///
+/// That is the most: where a phase has come to its last call, as after a write that failed, only its
+/// answer is taken. All other answers are ignored. [`Failed`](Self::Failed) is taken in every phase
+/// but `Finished`, whichever operation it names: until `Close` it ends the connection, and in `Close`
+/// it is the answer to what is asked for.
+///
+/// # Hints and wishes
+///
+/// [`Readable`](Self::Readable) and [`Writable`](Self::Writable) may come at any time. One that is
+/// early, doubled, stale or for nothing costs a look and changes nothing else; one that is late makes
+/// the look late. Of one that is lost, with none after it, nothing is known: what lay there may stay
+/// unseen, and a clock ends the teardown instead.
+///
+/// [`Stop`](Self::Stop), [`Abort`](Self::Abort) and [`Evict`](Self::Evict) are obeyed in every phase
+/// before `Close`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A hint: receiving may succeed, or an error or the peer's FIN may be there.
