@@ -1,15 +1,19 @@
 //! Segments of one kind alone are lost: FINs, or acknowledgements.
 
+use std::io::Read;
 use std::sync::mpsc;
 
 use finwait::{Delivered, Ending, Fin, FinishOn, Limits};
 
 use crate::common::{BOUND, Peer, tells};
-use crate::lab::{long, policies, short};
+use crate::lab::{CLOSING, long, policies, short};
 use crate::namespace::alone;
 use crate::truth::{DRAIN_IDLE, agrees, is_graceful, is_one_of, read_all, says};
 
 const FIN: &str = "tcp flags & fin == fin";
+/// Waits for the acknowledgement of our FIN as long as need be.
+const PROOF: FinishOn = FinishOn::PeerFinAndAcked { confirm: BOUND };
+const LONG_GRACE: FinishOn = FinishOn::Acked { grace: BOUND };
 /// Without bytes, FIN or anything else: Linux marks the last segment of a write with PSH.
 const BARE_ACK: &str = "tcp flags & (fin | syn | rst | psh | ack) == ack";
 
@@ -75,14 +79,15 @@ fn the_peers_fins_are_lost() {
     });
 }
 
-/// Retransmission is the kernel's; to wait for it is ours.
+/// Retransmission is the kernel's; to wait for it is ours. The peer closes when it has read our FIN, so
+/// that whoever reads its FIN has the acknowledgement of ours, and need not ask twice.
 #[test]
 fn fins_that_are_lost_at_first() {
     alone(fins_that_are_lost_at_first, |lab| {
         for way in [lab.to_peer(), lab.to_us()] {
-            for _ in 0..3 {
+            for finish_on in [FinishOn::PeerFin, PROOF] {
                 let limits = Limits {
-                    finish_on: FinishOn::PeerFinAndAcked { confirm: BOUND },
+                    finish_on,
                     ..long()
                 };
                 lab.fault(&format!("{way} {FIN}"), "drop");
@@ -92,11 +97,63 @@ fn fins_that_are_lost_at_first() {
                 lab.until("a FIN in the void", |lab| (lab.struck() > 0).then_some(()));
                 lab.heal();
                 let report = lab.only();
-                is_graceful(&report, &limits, "sent again");
+                is_graceful(&report, "sent again");
                 agrees(&report, peer.done(), "response".len());
             }
         }
     });
+}
+
+/// A peer that does not wait for our FIN: its own comes while ours is lost, and says nothing of ours.
+/// That is all that a policy knows which asks once; the others wait for the second FIN of ours.
+#[test]
+fn our_first_fin_is_lost_and_the_peer_closes_without_it() {
+    alone(
+        our_first_fin_is_lost_and_the_peer_closes_without_it,
+        |lab| {
+            for (once, finish_on) in [
+                (true, FinishOn::PeerFin),
+                (false, PROOF),
+                (false, LONG_GRACE),
+            ] {
+                let limits = Limits {
+                    finish_on,
+                    ..long()
+                };
+                lab.fault(&format!("{} {FIN}", lab.to_peer()), "drop");
+                let (ours, mut theirs) = lab.pair();
+                lab.begin(ours, b"response".to_vec(), &limits);
+                lab.until("our FIN in the void", |lab| {
+                    (lab.struck() > 0).then_some(())
+                });
+                // Nothing unread, or its close would be an RST.
+                let all = &mut [0; b"response".len()];
+                theirs.read_exact(all).expect("our bytes");
+                drop(theirs);
+                if once {
+                    let report = lab.only();
+                    let crossed = (Ending::PeerFin, "it crossed ours, which was lost");
+                    is_one_of(&report, &[crossed]);
+                    if tells().fin_acked {
+                        assert_eq!(report.fin, Fin::Queued, "{report:#?}");
+                    }
+                    // Our bytes it had acknowledged.
+                    says(&report, Delivered::Yes);
+                }
+                lab.until("both FINs, ours in the void", |lab| {
+                    (lab.count(CLOSING) == 1).then_some(())
+                });
+                lab.heal();
+                if !once {
+                    is_graceful(&lab.only(), "ours was sent again, and acknowledged");
+                }
+                // The kernel goes on with ours where nobody waits for it.
+                lab.until("the acknowledgement of our FIN", |lab| {
+                    (lab.count(CLOSING) == 0).then_some(())
+                });
+            }
+        },
+    );
 }
 
 /// All that comes from the peer is lost, and it has everything: what it has we cannot know.
@@ -139,7 +196,7 @@ fn bare_acknowledgements_are_lost() {
             lab.begin(ours, b"response".to_vec(), &patient);
             let peer = Peer::plays(move || read_all(theirs));
             let report = lab.only();
-            is_graceful(&report, &patient, "the peer's FIN acknowledges ours");
+            is_graceful(&report, "the peer's FIN acknowledges ours");
             agrees(&report, peer.done(), "response".len());
             lab.heal();
 

@@ -321,6 +321,9 @@ impl Lab {
 /// Our FIN was acknowledged, the peer's has not come.
 pub(crate) const FIN_WAIT_2: &str = "05";
 
+/// The peer's FIN came before the acknowledgement of ours.
+pub(crate) const CLOSING: &str = "0B";
+
 /// The fields of each TCP socket in this namespace: state is the fourth, its timer the sixth.
 fn sockets() -> Vec<Vec<String>> {
     let table = std::fs::read_to_string("/proc/self/net/tcp").expect("proc");

@@ -15,10 +15,6 @@ const BYTES: usize = 200_000;
 const ALLOWED: &[Allowed] = &[
     (Ending::Graceful, "what was lost was sent again in time"),
     (Ending::Acked, "our FIN was, and the policy wants no more"),
-    (
-        Ending::PeerFin,
-        "the peer's FIN acknowledges ours; only one sent before it does not",
-    ),
     (FLUSH_IDLE, "lost again and again while bytes were unsent"),
     (FLUSH_TOTAL, "never for long enough to be idle"),
     (DRAIN_IDLE, "our last bytes or the peer's FIN were lost"),

@@ -222,7 +222,7 @@ fn a_cut_that_heals() {
                         (Ending::Graceful, "and the peer closed within the grace"),
                     ],
                 ),
-                _ => is_graceful(&report, &limits, "sent again"),
+                _ => is_graceful(&report, "sent again"),
             }
             says(&report, Delivered::Yes);
         }

@@ -72,7 +72,7 @@ fn a_peer_that_is_killed_with_nothing_unread() {
                 let waits = !matches!(limits.finish_on, FinishOn::Acked { .. });
                 assert!(!waits, "this policy waits for the FIN: {report:#?}");
             } else {
-                is_graceful(&report, &limits, "its kernel sent a FIN");
+                is_graceful(&report, "its kernel sent a FIN");
             }
             says(&report, Delivered::Yes);
         }
@@ -175,7 +175,7 @@ fn a_peer_that_is_thawed() {
             all.len()
         });
         let report = lab.only();
-        is_graceful(&report, &long(), "it read on to the end");
+        is_graceful(&report, "it read on to the end");
         says(&report, Delivered::Yes);
         assert_eq!(all.done(), TOO_MUCH, "{report:#?}");
     });
