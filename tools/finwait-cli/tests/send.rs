@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{BOUND, REFUSES, Session, finwait, peer, run, scripted, unknown_host};
+use common::{BOUND, REFUSES, Session, finwait, peer, read, run, scripted, unknown_host};
 
 /// Bytes in which a shifted or repeated piece does not go unnoticed.
 fn sample(length: usize) -> Vec<u8> {
@@ -118,11 +118,14 @@ fn without_half_close_the_write_side_stays_open_until_the_peers_fin() {
         stream.read_exact(&mut request).expect("the request");
         stream.set_nonblocking(true).expect("a socket");
         // Our FIN would be here by now: it would follow the request at once.
-        let before = stream.read(&mut request).map_err(|error| error.kind());
+        let before = read(&mut stream, &mut request).map_err(|error| error.kind());
         stream.set_nonblocking(false).expect("a socket");
         stream.write_all(b"pong").expect("room");
         stream.shutdown(Shutdown::Write).expect("connected");
-        (before, stream.read(&mut request).expect("the peer's FIN"))
+        (
+            before,
+            read(&mut stream, &mut request).expect("the peer's FIN"),
+        )
     });
     let mut session = Session::piped(&["send", &addr.to_string(), "--no-half-close"]);
     session.send(b"ping");
@@ -296,10 +299,10 @@ fn a_slow_reader_is_waited_for() {
         let mut piece = vec![0; 256 << 10];
         let mut received = 0;
         for _ in 0..PAUSES {
-            received += stream.read(&mut piece).expect("more");
+            received += read(&mut stream, &mut piece).expect("more");
             std::thread::park_timeout(Duration::from_millis(100));
         }
-        while let Ok(length @ 1..) = stream.read(&mut piece) {
+        while let Ok(length @ 1..) = read(&mut stream, &mut piece) {
             received += length;
         }
         received

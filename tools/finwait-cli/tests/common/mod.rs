@@ -305,6 +305,17 @@ pub(crate) fn scripted<T: Send + 'static>(
     (addr, server)
 }
 
+/// One read, again if it was interrupted: of a socket with a timeout Linux interrupts it for good where
+/// another thread's child ends, handler or not.
+pub(crate) fn read(stream: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
 /// Waits until `done`.
 #[track_caller]
 pub(crate) fn until(mut done: impl FnMut() -> bool) {

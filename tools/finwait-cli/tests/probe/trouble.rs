@@ -8,7 +8,7 @@ use std::thread;
 use tempfile::TempDir;
 
 use super::forms::elements;
-use crate::common::{BOUND, REFUSES, peer, unknown_host};
+use crate::common::{BOUND, REFUSES, peer, read, unknown_host};
 use crate::{http, probe, url};
 
 #[track_caller]
@@ -108,10 +108,10 @@ fn answer_one(mut stream: TcpStream, answer: &[u8]) {
     let _ = stream.set_read_timeout(Some(BOUND));
     let mut buffer = [0; 4096];
     // What goes wrong here is the client's to notice.
-    let _ = stream.read(&mut buffer);
+    let _ = read(&mut stream, &mut buffer);
     let _ = stream.write_all(answer);
     let _ = stream.shutdown(std::net::Shutdown::Write);
-    while matches!(stream.read(&mut buffer), Ok(1..)) {}
+    while matches!(read(&mut stream, &mut buffer), Ok(1..)) {}
 }
 
 #[test]

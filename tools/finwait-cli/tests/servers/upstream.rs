@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::kinds::LARGE;
-use crate::common::BOUND;
+use crate::common::{BOUND, read};
 
 /// Answers `/large`, with 404 what it does not know, and `/slow` only if the proxy still wants the answer after `patience`.
 pub(crate) fn upstream(patience: Duration) -> SocketAddr {
@@ -33,7 +33,7 @@ fn answer(mut stream: TcpStream, patience: Duration) -> io::Result<()> {
     }
     let (status, length) = if head.starts_with(b"GET /slow ") {
         stream.set_read_timeout(Some(patience))?;
-        if stream.read(&mut [0]).is_ok() {
+        if read(&mut stream, &mut [0]).is_ok() {
             return Ok(());
         }
         stream.set_read_timeout(Some(BOUND))?;
