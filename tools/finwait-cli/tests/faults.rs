@@ -171,6 +171,24 @@ fn load_over_a_link_that_loses_one_packet_in_ten() {
     });
 }
 
+/// Its kernel accepts, takes the requests and acknowledges our FINs; nobody answers.
+#[test]
+fn load_of_a_frozen_server_ends_by_its_bound() {
+    alone(load_of_a_frozen_server_ends_by_its_bound, |network| {
+        let (server, addr) = serve(&["--behave", "echo"]);
+        freeze(&server);
+        let args = ["-c", "20", "-n", "20", "--drain-idle", "500ms"];
+        let json = result(load(&addr, &args).finish());
+        assert_eq!(json["verdicts"], json!({ "timed-out": 20 }), "{json:#}");
+        assert_eq!(json["bytes"]["sent"], 20 * 64, "{json:#}");
+        assert_eq!(json["bytes"]["received"], 0, "{json:#}");
+        // It finds their requests and their FINs, and that they have gone.
+        server.signal("CONT");
+        none_is_left(network);
+        stopped(server, 20);
+    });
+}
+
 /// What the server had not read when it died its kernel answers with an RST, in its listen queue too.
 #[test]
 fn load_of_a_server_that_is_killed_with_requests_unread() {
