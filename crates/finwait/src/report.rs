@@ -81,7 +81,8 @@ pub enum Ending {
     /// Both FINs were seen and ours was acknowledged; everything written, no error, nothing unread.
     Graceful,
     /// The peer's FIN was read without an error; the acknowledgement of ours was still pending, or
-    /// the OS cannot tell.
+    /// the OS cannot tell. Pending it is where the peer closed before our FIN had come to it: a peer
+    /// that closes at its end of file acknowledges ours with its own.
     PeerFin,
     /// Our FIN was acknowledged, and the policy [`FinishOn::Acked`](crate::FinishOn::Acked) did
     /// not wait for the peer's.
