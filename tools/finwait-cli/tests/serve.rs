@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Stdio;
 
-use common::{BOUND, Session, finwait, read, run};
+use common::{BOUND, Session, finwait, run};
 
 /// A server that listens, and where.
 #[track_caller]
@@ -107,7 +107,10 @@ fn open_connections_are_drained_before_it_ends() {
     session.signal("TERM");
     session.until_line("stopping");
     // Its FIN, and then ours.
-    assert_eq!(read(&mut stream, &mut echoed).expect("not a reset"), 0);
+    assert_eq!(
+        common::read(&mut stream, &mut echoed).expect("not a reset"),
+        0
+    );
     drop(stream);
     let ran = session.finish().expect(0);
     assert!(ran.stderr.contains("0 cut"), "{ran:?}");

@@ -6,7 +6,7 @@ pub(crate) mod results;
 #[cfg(target_os = "linux")]
 pub(crate) mod wine;
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -305,12 +305,17 @@ pub(crate) fn scripted<T: Send + 'static>(
     (addr, server)
 }
 
-/// One read, again if it was interrupted: of a socket with a timeout Linux interrupts it for good where
-/// another thread's child ends, handler or not.
-pub(crate) fn read(stream: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+/// One read, again if it was interrupted.
+pub(crate) fn read(stream: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    uninterrupted(|| stream.read(buffer))
+}
+
+/// Again, if it was interrupted: of a socket with a timeout Linux interrupts a call for good where another
+/// thread's child ends, handler or not.
+pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
-        match stream.read(buffer) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             done => return done,
         }
     }

@@ -1,7 +1,7 @@
 //! Where nothing can be tested, or results are lost: an exit code of its own, and one line.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 
