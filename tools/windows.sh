@@ -20,8 +20,6 @@ need_windows
 
 # RUSTC_BOOTSTRAP lets cargo build std, for this target alone. It lies in the target folder, as everything does.
 export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1
-# Enough for the lines of a panic; the linker is slow with more.
-export CARGO_PROFILE_DEV_DEBUG=line-tables-only
 export CARGO_TARGET_X86_64_WIN7_WINDOWS_GNU_RUNNER=$wine
 export WINEPREFIX=$target/wine WINEARCH=win64 WINEDEBUG=-all
 # Nobody is asked to install Mono and Gecko, which no test needs.
@@ -48,5 +46,5 @@ fi
 run -p finwait-platform -p finwait -p finwait-peer -p finwait-load -p finwait-cli
 # The command for Windows against this system's, which the usual compiler builds, and against itself.
 exe=$target/windows/$triple/debug/finwait.exe
-env -u RUSTC -u RUSTDOC -u RUSTC_BOOTSTRAP -u CARGO_PROFILE_DEV_DEBUG FINWAIT_WINDOWS_EXE="$exe" timeout --kill-after=10 20m \
+env -u RUSTC -u RUSTDOC -u RUSTC_BOOTSTRAP FINWAIT_WINDOWS_EXE="$exe" timeout --kill-after=10 20m \
     cargo test -p finwait-cli --test windows_command -- --ignored
