@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use finwait_peer::{Options, Protocol};
+use finwait_peer::{Options, Protocol, Running};
 use support::client::Client;
 use support::{
     assert_all_well, assert_ended, bind, connect, exchange, finish, half_close, options,
@@ -102,23 +102,28 @@ fn is_answered(addr: SocketAddr) -> bool {
 
 #[test]
 fn brittle_breaks_for_a_while_when_a_client_ends_badly() {
-    type Bad = fn(SocketAddr);
-    let without_a_byte: Bad = |addr| drop(connect(addr));
-    let reset: Bad = |addr| {
-        let mut client = connect(addr);
+    type Bad = fn(&Running);
+    let without_a_byte: Bad = |server| drop(connect(server.addr()));
+    let reset: Bad = |server| {
+        let before = server.stats().received_bytes;
+        let mut client = connect(server.addr());
         client.write_all(b"GET /").unwrap();
+        // A client that has gone before it is accepted, not every system hands to the server.
+        until("a part of a request", || {
+            server.stats().received_bytes > before
+        });
         finwait_platform::arm_abort(&client).unwrap();
     };
-    let cut_short: Bad = |addr| {
-        let mut client = connect(addr);
+    let cut_short: Bad = |server| {
+        let mut client = connect(server.addr());
         client
             .write_all(b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n1")
             .unwrap();
         half_close(&client);
         let _ = client.read_to_end(&mut Vec::new());
     };
-    let not_read: Bad = |addr| {
-        let mut client = connect(addr);
+    let not_read: Bad = |server| {
+        let mut client = connect(server.addr());
         client
             .write_all(b"GET /?size=64m HTTP/1.1\r\n\r\n")
             .unwrap();
@@ -140,7 +145,7 @@ fn brittle_breaks_for_a_while_when_a_client_ends_badly() {
         let addr = server.addr();
         assert!(is_answered(addr));
         assert!(is_answered(addr));
-        bad(addr);
+        bad(&server);
         until("a broken server", || !is_answered(addr));
         let broken = Instant::now();
         // What is reset now is the server's doing, and breaks nothing anew.
