@@ -14,7 +14,7 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 mkdir -p "$target"
 # Wine takes no other.
 target=$(realpath "$target")
-wine=/usr/lib/wine/wine64
+wine=/usr/lib/wine/wine64 wineserver=/usr/lib/wine/wineserver64
 
 need_windows
 
@@ -33,6 +33,11 @@ if [ ! -e "$WINEPREFIX/ready" ]; then
     timeout --kill-after=10 5m "$wine" wineboot --init
     touch "$WINEPREFIX/ready"
 fi
+
+# One server for all tests: it takes a second to start, and a program that comes just as the last one ends may find none.
+timeout 60 "$wineserver" -w || true
+"$wineserver" -p60 </dev/null >/dev/null 2>&1 || true
+trap '"$wineserver" -k || true' EXIT
 
 run() {
     timeout --kill-after=10 20m cargo test -Z build-std=std,panic_abort --target "$triple" --target-dir "$target/windows" "$@"
