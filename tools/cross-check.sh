@@ -8,13 +8,11 @@ cd "$(dirname "$0")/.."
 . tools/packages.sh
 
 # Windows is the target that most people have there; the one that tools/windows.sh runs differs from it in std alone.
-triples=(x86_64-apple-darwin x86_64-unknown-freebsd x86_64-pc-windows-msvc)
-# C's types may differ there, and only these two crates see any; all that is told apart by system is seen above.
-arm_triples=(aarch64-apple-darwin)
+triples=(x86_64-apple-darwin aarch64-apple-darwin x86_64-unknown-freebsd x86_64-pc-windows-msvc)
 # They have a file of their own in finwait-platform; the other crates cannot tell them from FreeBSD.
 platform_triples=(x86_64-unknown-netbsd x86_64-unknown-openbsd)
 if [ $# -gt 0 ]; then
-    triples=("$@") arm_triples=() platform_triples=()
+    triples=("$@") platform_triples=()
 fi
 target=${CARGO_TARGET_DIR:-$PWD/target}
 
@@ -37,9 +35,6 @@ for triple in "${triples[@]}"; do
     # Not the benches themselves: criterion needs a C compiler for the target.
     check "$triple" --workspace --exclude finwait-benches --all-targets --all-features
     check "$triple" -p finwait-benches --lib --bins
-done
-for triple in "${arm_triples[@]}"; do
-    check "$triple" -p finwait-platform -p finwait --all-targets --all-features
 done
 for triple in "${platform_triples[@]}"; do
     check "$triple" -p finwait-platform --all-targets

@@ -97,8 +97,8 @@ static bool receive_until_closed(SOCKET socket, const char *from)
         received += (uint64_t)length;
         last = buffer[length - 1];
     }
-    /* Kept before anything else is called. Only the first error counts: after one, `recv` may say 0,
-     * and that is no FIN. */
+    /* Kept before anything else is called. Only the first error counts: after one, `recv` may say 0
+     * (it does on Linux), and that is no FIN. */
     int code = length == SOCKET_ERROR ? WSAGetLastError() : 0;
     printf("%s%llu bytes received\n", last == '\n' ? "" : "\n", (unsigned long long)received);
     if (code != 0) {

@@ -91,7 +91,7 @@ static void report_failure(const char *call, const char *what, int code)
     fprintf(stderr, "%s(%s) failed: %d %s\n", call, what, code, error_name(code));
 }
 
-/* Before any other call. 2.2 is what every Windows since 1996 has; a library that has less says so in
+/* Before any other call. 2.2 is what Windows NT 4.0, Windows 98 and all since have; a library that has less says so in
  * `wVersion`, not by failing. */
 static bool start_library(void)
 {

@@ -156,9 +156,9 @@ pub fn discard<S: AsSocket>(socket: &S, max: usize, scratch: &mut [u8]) -> io::R
 
 /// Takes the socket's latched error, which is gone afterwards.
 ///
-/// `getsockopt(SO_ERROR)`. After EOF it is the only call that tells of an RST which came after
-/// the peer's FIN: `read` says EOF then, for ever. Before EOF leave it alone: it takes the error
-/// away from the next read, which then looks like EOF.
+/// `getsockopt(SO_ERROR)`. After EOF it is the only call of Linux and the BSDs that tells of an RST
+/// which came after the peer's FIN: `read` says EOF then, for ever. Before EOF leave it alone: it takes
+/// the error away from the next read, which then looks like EOF.
 ///
 /// # Errors
 ///

@@ -17,7 +17,7 @@ pub const fn backend() -> Backend {
 /// The version of Wine, such as `8.0`, if this program for Windows runs under it.
 ///
 /// `wine_get_version`, which Wine's ntdll has and that of Windows has not. Wine hides what this
-/// crate is about: after a reset a read says EOF and [`take_error`](crate::take_error) nothing, and
+/// crate is about: after most resets a read says EOF and [`take_error`](crate::take_error) nothing, and
 /// there is no SIO_TCP_INFO. So a test that finds no reset there has found nothing.
 ///
 /// # Portability

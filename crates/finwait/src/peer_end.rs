@@ -13,8 +13,8 @@ use mio::net::TcpStream;
 ///
 /// # Portability
 ///
-/// Windows: after an RST whose error somebody else was told, and under Wine after most RSTs, a
-/// read returns 0, which looks like a FIN. The events tell the two apart, so a 0 is believed only
+/// Windows: under Wine after most RSTs, and perhaps elsewhere after one whose error somebody else was
+/// told (nobody has measured it), a read returns 0, which looks like a FIN. The events tell the two apart, so a 0 is believed only
 /// once one of them has spoken of the end. Elsewhere a read of 0 is the peer's FIN unless an error
 /// was seen before; events do not tell the two apart there, and everything passes unchanged.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

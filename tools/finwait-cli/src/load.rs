@@ -246,7 +246,7 @@ fn result_of(
     };
     let environment = Environment {
         os: [std::env::consts::OS.to_owned()].into(),
-        kernel: platform::kernel_release().into_iter().collect(),
+        kernel: kernel().into_iter().collect(),
         cpus: cpus() as u64,
         finwait: [env!("CARGO_PKG_VERSION").to_owned()].into(),
     };
@@ -286,4 +286,13 @@ fn nothing_tested(job: &Job, prepared: &Prepared, result: &RunResult) -> String 
         prepared.name,
         grouped(tally.started)
     )
+}
+
+/// The kernel's release; under Wine, which says that of some Windows, whose it is.
+fn kernel() -> Option<String> {
+    let release = platform::kernel_release()?;
+    Some(match platform::wine_version() {
+        Some(wine) => format!("{release}, Wine {wine}"),
+        None => release,
+    })
 }

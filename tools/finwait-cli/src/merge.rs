@@ -166,8 +166,23 @@ fn read(name: &str) -> Result<RunResult, Failure> {
             "is more than {MOST_BYTES} bytes long, and no result is"
         )));
     }
-    let text = String::from_utf8(bytes).map_err(|_| failed("is not UTF-8".to_owned()))?;
+    let text = text_of(bytes).ok_or_else(|| failed("is not UTF-8".to_owned()))?;
     RunResult::from_json(&text).map_err(|error| failed(error.to_string()))
+}
+
+/// UTF-8; or what `>` makes of it in PowerShell before 7.4: UTF-16, or a mark before it.
+fn text_of(bytes: Vec<u8>) -> Option<String> {
+    let utf_16 = |pairs: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (units, rest) = pairs.as_chunks::<2>();
+        let units: Vec<u16> = units.iter().map(|&pair| unit(pair)).collect();
+        String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+    };
+    match bytes.as_slice() {
+        [0xFF, 0xFE, pairs @ ..] => utf_16(pairs, u16::from_le_bytes),
+        [0xFE, 0xFF, pairs @ ..] => utf_16(pairs, u16::from_be_bytes),
+        [0xEF, 0xBB, 0xBF, text @ ..] => String::from_utf8(text.to_vec()).ok(),
+        _ => String::from_utf8(bytes).ok(),
+    }
 }
 
 /// What is read says how long it is, not what the OS says: a pipe or a device has no length.
@@ -175,4 +190,29 @@ fn read_at_most(name: &str, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(name)?.take(most + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_is_read_however_a_shell_has_written_it() {
+        let text = "{\"target\": \"größer 𝄞\"}\r\n";
+        let units = || text.encode_utf16();
+        let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+        for written in [
+            text.as_bytes().to_vec(),
+            [&b"\xEF\xBB\xBF"[..], text.as_bytes()].concat(),
+            [&b"\xFF\xFE"[..], &little].concat(),
+            [&b"\xFE\xFF"[..], &big].concat(),
+        ] {
+            assert_eq!(text_of(written).as_deref(), Some(text));
+        }
+        for bad in [&b"\xFF\xFE{"[..], b"\xFF\xFE\x00\xD8", b"{\x80}"] {
+            assert_eq!(text_of(bad.to_vec()), None, "{bad:?}");
+        }
+        assert_eq!(text_of(Vec::new()).as_deref(), Some(""));
+    }
 }

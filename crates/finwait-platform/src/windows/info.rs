@@ -1,4 +1,4 @@
-//! SIO_TCP_INFO, version 0: Windows 10 1703 and Server 2016. Older systems, and Wine, do not know the request.
+//! SIO_TCP_INFO, version 0: by Microsoft's page since Windows 10 1703 and Server 2016. Older systems, and Wine, do not know the request.
 
 use std::io;
 use std::mem::offset_of;

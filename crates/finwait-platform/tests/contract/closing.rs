@@ -180,7 +180,9 @@ fn take_error_takes_the_error_away_and_a_read_then_looks_like_eof() {
     let (ours, mut theirs) = pair();
     assert!(take_error(&theirs).unwrap().is_none());
     abort(ours);
-    if wine::hides(Hidden::PendingReset) {
+    if WINDOWS {
+        // What it keeps there has not been measured (nothing, under Wine). If it is something, it is a reset.
+        told_of_a_reset_or_nothing(&theirs);
         return;
     }
     let error = until("the reset", || take_error(&theirs).unwrap());
@@ -188,6 +190,13 @@ fn take_error_takes_the_error_away_and_a_read_then_looks_like_eof() {
     assert!(take_error(&theirs).unwrap().is_none());
     if LINUX {
         assert_eq!(theirs.read(&mut [0; 8]).unwrap(), 0);
+    }
+}
+
+#[track_caller]
+fn told_of_a_reset_or_nothing(stream: &TcpStream) {
+    if let Some(error) = take_error(stream).unwrap() {
+        assert_eq!(classify_end(&error), EndCause::Reset);
     }
 }
 
@@ -199,7 +208,8 @@ fn an_rst_after_the_peers_fin_shows_only_in_take_error() {
     assert!(take_error(&ours).unwrap().is_none());
     // Nobody is there to take this, and the answer is an RST (RFC 9293 section 3.6.1).
     ours.write_all(b"x").unwrap();
-    if wine::hides(Hidden::ResetAfterFin) {
+    if WINDOWS {
+        told_of_a_reset_or_nothing(&ours);
         return;
     }
     let error = until("the late RST", || {
