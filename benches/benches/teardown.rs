@@ -7,12 +7,9 @@ use std::time::{Duration, Instant};
 use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
-use finwait::{Closer, Limits};
-use finwait_benches::{Sources, establish};
+use finwait_benches::{Sources, close_all, establish};
 use finwait_peer::{Options, Server};
-use mio::{Events, Poll, Token};
-
-const FIRST_CLOSER: Token = Token(1 << 20);
+use mio::Poll;
 
 fn teardown(c: &mut Criterion) {
     // Both ends of each connection are in this process.
@@ -43,7 +40,7 @@ fn teardown(c: &mut Criterion) {
         group.bench_function(id, |bencher| {
             bencher.iter_custom(|iterations| {
                 (0..iterations)
-                    .map(|_| close_all(running.addr(), connections as usize, &mut sources))
+                    .map(|_| measure(running.addr(), connections as usize, &mut sources))
                     .sum()
             });
         });
@@ -52,35 +49,12 @@ fn teardown(c: &mut Criterion) {
     black_box(running.stop(Duration::from_secs(1)));
 }
 
-fn close_all(target: std::net::SocketAddr, count: usize, sources: &mut Sources) -> Duration {
+fn measure(target: std::net::SocketAddr, count: usize, sources: &mut Sources) -> Duration {
     let mut poll = Poll::new().expect("an event loop can be had");
     let streams = establish(&mut poll, target, count, sources).expect("connections on loopback");
-    let mut events = Events::with_capacity(1024);
-    let mut closer = Closer::new(FIRST_CLOSER, Limits::default(), Instant::now());
-
     let started = Instant::now();
-    for stream in streams {
-        closer.close(poll.registry(), stream, Vec::new(), started);
-    }
-    let mut graceful = 0;
-    while !closer.is_empty() {
-        poll.poll(&mut events, closer.poll_timeout(Instant::now()))
-            .expect("the event loop works");
-        let now = Instant::now();
-        for event in &events {
-            closer.handle(event, now);
-        }
-        closer.turn(now);
-        while let Some(finished) = closer.poll_finished() {
-            graceful += usize::from(finished.report.peer_fin && finished.report.error.is_none());
-        }
-    }
-    let elapsed = started.elapsed();
-    assert_eq!(
-        graceful, count,
-        "a bench of failed teardowns measures nothing"
-    );
-    elapsed
+    close_all(&mut poll, streams).expect("teardowns in order");
+    started.elapsed()
 }
 
 criterion_group!(benches, teardown);

@@ -1,18 +1,23 @@
 //! The floor: a bare event loop that does the same exchange with no bookkeeping at all. What
 //! `finwait load` costs beyond it is finwait's own share.
 //!
-//! `floor storm ADDR COUNT` opens COUNT connections, then half-closes all, reads until each FIN,
-//! closes. `floor churn ADDR AT_ONCE SECONDS` is a closed loop: connect, write 64 bytes,
-//! half-close, read until the FIN, close. Each prints its rate per second.
+//! - `floor storm ADDR COUNT` opens COUNT connections, then half-closes all, reads until each FIN,
+//!   closes.
+//! - `floor churn ADDR AT_ONCE SECONDS` is a closed loop: connect, write 64 bytes, half-close, read
+//!   until the FIN, close.
+//! - `floor http ADDR AT_ONCE SECONDS PATH half|fin` is one that writes a GET request with
+//!   `Connection: close`. With `half` it half-closes then, as `finwait load --http` does; with `fin`
+//!   the server's FIN is the first, as other tools wait for it.
 //!
-//! No verdict, no histogram, no deadline: a peer that never closes hangs it, an error ends it.
+//! Each prints its rate per second. No verdict, no histogram, no deadline: a peer that never closes
+//! hangs it, an error ends it.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use finwait_benches::{Sources, establish};
+use finwait_benches::{Sources, drain, establish, half_close_all};
 use finwait_platform as platform;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
@@ -24,10 +29,32 @@ fn main() -> ExitCode {
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     let rate = match words.as_slice() {
         ["storm", address, count] => parse(address).and_then(|a| storm(a, parse(count)?)),
-        ["churn", address, at_once, seconds] => parse(address)
-            .and_then(|a| churn(a, parse(at_once)?, Duration::from_secs(parse(seconds)?))),
+        ["churn", address, at_once, seconds] => parse(address).and_then(|a| {
+            let exchange = Exchange {
+                request: REQUEST.to_vec(),
+                half_close: true,
+            };
+            let time = Duration::from_secs(parse(seconds)?);
+            churn(a, parse(at_once)?, time, &exchange)
+        }),
+        [
+            "http",
+            address,
+            at_once,
+            seconds,
+            path,
+            first @ ("half" | "fin"),
+        ] => parse(address).and_then(|a| {
+            let exchange = Exchange {
+                request: get(a, path),
+                half_close: *first == "half",
+            };
+            check_answer(a, &exchange.request)?;
+            let time = Duration::from_secs(parse(seconds)?);
+            churn(a, parse(at_once)?, time, &exchange)
+        }),
         _ => Err(io::Error::other(
-            "storm ADDR COUNT | churn ADDR AT_ONCE SECONDS",
+            "storm ADDR COUNT | churn ADDR AT_ONCE SECONDS | http ADDR AT_ONCE SECONDS PATH half|fin",
         )),
     };
     match rate {
@@ -68,25 +95,47 @@ fn storm(target: SocketAddr, count: usize) -> io::Result<f64> {
         poll.poll(&mut events, Some(Duration::from_millis(10)))?;
     }
     let started = Instant::now();
-    for slot in &mut streams {
-        if let Some(stream) = slot {
-            stream.shutdown(Shutdown::Write)?;
-        }
-        drain(slot)?;
-    }
-    let mut open = streams.iter().flatten().count();
-    while open > 0 {
-        poll.poll(&mut events, None)?;
-        for event in &events {
-            open -= usize::from(drain(&mut streams[event.token().0])?);
-        }
-    }
+    half_close_all(&mut poll, &mut streams)?;
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
-fn churn(target: SocketAddr, at_once: usize, time: Duration) -> io::Result<f64> {
+/// What each connection of a closed loop does, from its establishment to the peer's FIN.
+struct Exchange {
+    request: Vec<u8>,
+    /// Or the peer's FIN comes first.
+    half_close: bool,
+}
+
+/// The request of `finwait load --http`.
+fn get(target: SocketAddr, path: &str) -> Vec<u8> {
+    let headers = "User-Agent: floor/0.1.0\r\nAccept: */*\r\nConnection: close";
+    format!("GET {path} HTTP/1.1\r\nHost: {target}\r\n{headers}\r\n\r\n").into_bytes()
+}
+
+/// Once, before the clock starts: a loop that only counts FINs would be fast with refusals too.
+fn check_answer(target: SocketAddr, request: &[u8]) -> io::Result<()> {
+    let mut stream = std::net::TcpStream::connect(target)?;
+    stream.write_all(request)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    if answer.starts_with(b"HTTP/1.1 200 ") {
+        Ok(())
+    } else {
+        let answer = String::from_utf8_lossy(&answer);
+        let status = answer.lines().next().unwrap_or("nothing");
+        Err(io::Error::other(format!("{target} answered: {status}")))
+    }
+}
+
+fn churn(
+    target: SocketAddr,
+    at_once: usize,
+    time: Duration,
+    exchange: &Exchange,
+) -> io::Result<f64> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
+    let mut scratch = [0; 4096];
     let mut streams = Vec::with_capacity(at_once);
     let mut connected = vec![false; at_once];
     for index in 0..at_once {
@@ -101,11 +150,13 @@ fn churn(target: SocketAddr, at_once: usize, time: Duration) -> io::Result<f64> 
                 continue;
             };
             if !connected[index] {
-                stream.write_all(&REQUEST)?;
-                stream.shutdown(Shutdown::Write)?;
+                stream.write_all(&exchange.request)?;
+                if exchange.half_close {
+                    stream.shutdown(Shutdown::Write)?;
+                }
                 connected[index] = true;
             }
-            if drain(&mut streams[index])? {
+            if drain(&mut streams[index], &mut scratch)? {
                 finished += 1;
                 connected[index] = false;
                 if started.elapsed() < time {
@@ -124,21 +175,4 @@ fn connect(poll: &Poll, target: SocketAddr, index: usize) -> io::Result<TcpStrea
     let both = Interest::READABLE | Interest::WRITABLE;
     poll.registry().register(&mut stream, Token(index), both)?;
     Ok(stream)
-}
-
-/// Reads until the FIN, then closes; `true` if it came to that.
-fn drain(slot: &mut Option<TcpStream>) -> io::Result<bool> {
-    let Some(stream) = slot else { return Ok(false) };
-    let mut buffer = [0; 4096];
-    loop {
-        match stream.read(&mut buffer) {
-            Ok(0) => {
-                *slot = None;
-                return Ok(true);
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error),
-        }
-    }
 }

@@ -15,13 +15,13 @@
 //! The servers are processes of their own: `hostile peers MIX` is one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{self, BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::io::{self, Read};
+use std::net::Ipv4Addr;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use finwait::{Clock, Closer, Ending, Key, Limits, Phase, Report};
-use finwait_benches::{Sources, establish};
+use finwait_benches::{Served, Sources, announce, establish};
 use finwait_peer::{Options, Server};
 use finwait_platform as platform;
 use mio::net::TcpStream;
@@ -80,38 +80,14 @@ fn peers(mix: &str) -> io::Result<()> {
         ..Options::default()
     };
     let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), options)?.spawn()?;
-    println!("{}", server.addr());
+    announce(server.addr());
     io::stdin().read_to_end(&mut Vec::new())?;
     server.stop(Duration::ZERO);
     Ok(())
 }
 
-/// A server in a process of its own, which ends with this one.
-struct Peers {
-    process: Child,
-    addr: SocketAddr,
-}
-
-impl Peers {
-    fn start(mix: &str) -> io::Result<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .args(["peers", mix])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = process.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let addr = line.trim().parse().map_err(io::Error::other)?;
-        Ok(Self { process, addr })
-    }
-}
-
-impl Drop for Peers {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
+fn start(mix: &str) -> io::Result<Served> {
+    Served::start(Command::new(std::env::current_exe()?).args(["peers", mix]))
 }
 
 /// What came of one round.
@@ -160,9 +136,9 @@ struct Compared {
 
 fn compare(honest: &str, rounds: usize, sources: &mut Sources) -> io::Result<Compared> {
     let servers = Servers {
-        honest: Peers::start(honest)?,
-        lasting: Peers::start(MIX)?,
-        resets: Peers::start("rst")?,
+        honest: start(honest)?,
+        lasting: start(MIX)?,
+        resets: start("rst")?,
     };
     println!("honest peers: {honest}");
     let (mut alone, mut beside, mut resident) = (Vec::new(), Vec::new(), Vec::new());
@@ -230,9 +206,9 @@ fn resident_kib() -> u64 {
 }
 
 struct Servers {
-    honest: Peers,
-    lasting: Peers,
-    resets: Peers,
+    honest: Served,
+    lasting: Served,
+    resets: Served,
 }
 
 fn one_round(servers: &Servers, is_beside: bool, sources: &mut Sources) -> io::Result<Round> {
@@ -281,10 +257,10 @@ fn one_round(servers: &Servers, is_beside: bool, sources: &mut Sources) -> io::R
     Ok(round.done)
 }
 
-fn open(peers: &Peers, count: usize, sources: &mut Sources) -> io::Result<Vec<TcpStream>> {
+fn open(peers: &Served, count: usize, sources: &mut Sources) -> io::Result<Vec<TcpStream>> {
     // With a loop of its own: its tokens are not the Closer's.
     let mut opening = Poll::new()?;
-    let streams = establish(&mut opening, peers.addr, count, sources)?;
+    let streams = establish(&mut opening, peers.addr(), count, sources)?;
     let streams = streams.into_iter();
     Ok(streams
         .map(|stream| TcpStream::from_std(stream.into()))
