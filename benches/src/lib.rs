@@ -3,9 +3,19 @@
 mod bare;
 mod closer;
 mod connections;
+mod meter;
 mod served;
+mod wheel;
+
+// Private to finwait, and meant to stay so: what the benches measure is the same source, compiled here.
+#[path = "../../crates/finwait/src/deadlines.rs"]
+mod deadlines;
+#[path = "../../crates/finwait/src/rings.rs"]
+mod rings;
 
 pub use bare::{drain, half_close_all};
 pub use closer::close_all;
 pub use connections::{Sources, establish};
+pub use meter::{Meter, Spent};
 pub use served::{Served, announce};
+pub use wheel::Wheel;
