@@ -1,0 +1,228 @@
+#!/usr/bin/env bash
+# `finwait load` against one nginx, beside wrk and ab with `Connection: close` and beside a bare loop (benches/src/bin/floor.rs)
+# that does the same exchange; and against `finwait serve`, beside the bare loop. Prints connections per second, CPU time of the
+# client for each, and ratios: medians of rounds in which the order alternates. Client and server have a core each, and each run
+# a network namespace of its own. Installs what is missing, on Debian 12.
+# Usage: tools/compare.sh [ROUNDS [SECONDS]]
+set -euo pipefail
+shopt -s inherit_errexit
+cd "$(dirname "$0")/.."
+# shellcheck source=tools/packages.sh
+. tools/packages.sh
+# shellcheck source=tools/measure.sh
+. tools/measure.sh
+
+# All of them have the same.
+at_once=100
+storm=9000
+# In a network of its own any port is free.
+port=8080
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+finwait=$target/release/finwait
+floor=$target/release/floor
+url=http://127.0.0.1:$port/
+
+# ---- inside a network of its own
+
+# Prints the number that comes after what matches $1 in the client's output.
+number_after() {
+    local number
+    number=$(sed -nE "s|.*$1 *([0-9.]+).*|\1|p" "$work/out" | head -n 1)
+    if [ -z "$number" ]; then
+        echo "no rate in what the client printed:" >&2
+        cat "$work/out" >&2
+        exit 1
+    fi
+    echo "$number"
+}
+
+# A rate of failures says nothing.
+refuse() {
+    if grep -E "$1" "$work/out" >&2; then
+        echo "not all connections went well" >&2
+        exit 1
+    fi
+}
+
+# Runs a client, and keeps what it printed and the seconds of CPU time that it took.
+client() {
+    local TIMEFORMAT='%U %S'
+    # Its own stderr goes with its stdout; what is left on this one is the time.
+    { time taskset -c 1 "$@" >"$work/out" 2>&1; } 2>"$work/cpu" || {
+        cat "$work/out" >&2
+        exit 1
+    }
+}
+
+# Runs one client and prints its connections, or teardowns, per second.
+rate_of() {
+    case $1 in
+    load | load-fin)
+        local how=half
+        [ "$1" = load ] || how=fin
+        client "$finwait" load "$url" -c "$at_once" -z "${seconds}s" --threads 1 --close "$how" --json -q --fail-if 'bad.rate>0'
+        number_after '"finished_per_s":'
+        ;;
+    wrk)
+        client wrk -t 1 -c "$at_once" -d "${seconds}s" -H 'Connection: close' "$url"
+        refuse 'Socket errors|Non-2xx'
+        number_after 'Requests/sec:'
+        ;;
+    ab)
+        # -n after -t, which has a number of its own.
+        client ab -q -t "$seconds" -n 100000000 -c "$at_once" "$url"
+        refuse '^Failed requests: +[1-9]|^Non-2xx'
+        number_after 'Requests per second:'
+        ;;
+    floor | floor-fin)
+        local first=half
+        [ "$1" = floor ] || first=fin
+        client "$floor" http "127.0.0.1:$port" "$at_once" "$seconds" / "$first"
+        number_after '^'
+        ;;
+    churn)
+        client "$finwait" load "127.0.0.1:$port" -c "$at_once" -z "${seconds}s" --threads 1 --json -q --fail-if 'bad.rate>0'
+        number_after '"finished_per_s":'
+        ;;
+    churn-floor)
+        client "$floor" churn "127.0.0.1:$port" "$at_once" "$seconds"
+        number_after '^'
+        ;;
+    storm)
+        client "$finwait" load "127.0.0.1:$port" --storm -n "$storm" -c "$storm" --threads 1 --json -q --fail-if 'bad.rate>0'
+        number_after '"teardown_per_s":'
+        ;;
+    storm-floor)
+        client "$floor" storm "127.0.0.1:$port" "$storm"
+        number_after '^'
+        ;;
+    esac
+}
+
+nginx_conf() {
+    cat <<END
+daemon off;
+master_process off;
+worker_processes 1;
+pid $work/nginx.pid;
+error_log $work/error.log;
+worker_rlimit_nofile 4096;
+events { worker_connections 4096; }
+http {
+    access_log off;
+    client_body_temp_path $work/body;
+    proxy_temp_path $work/proxy;
+    fastcgi_temp_path $work/fastcgi;
+    uwsgi_temp_path $work/uwsgi;
+    scgi_temp_path $work/scgi;
+    server {
+        listen 127.0.0.1:$port backlog=4096;
+        root $work/www;
+    }
+}
+END
+}
+
+# Starts the server of this client, waits until it listens, and sees to its end.
+start_server() {
+    case $1 in
+    churn* | storm*)
+        taskset -c 0 "$finwait" serve "127.0.0.1:$port" --threads 1 >"$work/server" 2>&1 &
+        ;;
+    *)
+        mkdir "$work/www"
+        head -c 612 /dev/zero | tr '\0' . >"$work/www/index.html"
+        nginx_conf >"$work/nginx.conf"
+        taskset -c 0 nginx -p "$work" -e "$work/error.log" -c "$work/nginx.conf" >"$work/server" 2>&1 &
+        ;;
+    esac
+    server=$!
+    # It has files of its own to remove.
+    trap '{ kill "$server"; wait "$server"; } 2>/dev/null || true' EXIT
+    for ((tries = 0; tries < 500; tries++)); do
+        if [ -n "$(ss -Hltn "sport = :$port")" ]; then
+            return
+        fi
+        sleep 0.01
+    done
+    echo "the server does not listen:" >&2
+    cat "$work/server" "$work/error.log" >&2 || true
+    exit 1
+}
+
+# One run, in the network that this process is in: prints NAME RATE USER SYSTEM, the times in seconds.
+if [ "${1:-}" = --inside ]; then
+    name=$2 seconds=$3 work=$4
+    ulimit -n "$(ulimit -Hn)"
+    start_server "$name"
+    rate=$(rate_of "$name")
+    echo "$name $rate $(cat "$work/cpu")"
+    exit
+fi
+
+# ---- outside
+
+# table TITLE UNIT BASE NAME...: medians, and medians of the rounds' ratios to BASE. CPU time is shown for closed loops, whose
+# number of connections is rate by time.
+table() {
+    awk -v title="$1" -v base="$2" -v names="${*:3}" -v seconds="$seconds" '
+        function median(values, n,    i, j, t) {
+            for (i = 2; i <= n; i++)
+                for (j = i; j > 1 && values[j - 1] > values[j]; j--) {
+                    t = values[j]; values[j] = values[j - 1]; values[j - 1] = t
+                }
+            return n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
+        }
+        { n[$1]++; rate[$1, n[$1]] = $2; user[$1, n[$1]] = $3; cpu[$1, n[$1]] = $3 + $4 }
+        END {
+            rounds = n[base]
+            printf "%s; medians of %d rounds\n", title, rounds
+            printf "%-12s %10s %10s %10s %8s %10s %10s\n", "", "per second", "lowest", "highest", "ratio", "CPU us", "user us"
+            count = split(names, order, " ")
+            for (k = 1; k <= count; k++) {
+                name = order[k]
+                if (n[name] != rounds) { print name ": rounds are missing" > "/dev/stderr"; exit 1 }
+                for (i = 1; i <= rounds; i++) {
+                    r[i] = rate[name, i]; q[i] = r[i] / rate[base, i]
+                    each = r[i] * seconds / 1e6
+                    c[i] = cpu[name, i] / each; u[i] = user[name, i] / each
+                }
+                m = median(r, rounds)
+                printf "%-12s %10.0f %10.0f %10.0f %8.3f", name, m, r[1], r[rounds], median(q, rounds)
+                if (name ~ /^storm/) printf "\n"
+                else printf " %10.1f %10.1f\n", median(c, rounds), median(u, rounds)
+            }
+            printf "\n"
+        }' "$lines"
+}
+
+rounds=${1:-5}
+seconds=${2:-5}
+need_rounds "$rounds"
+need_rounds "$seconds"
+need nginx nginx-light wrk wrk ab apache2-utils taskset util-linux unshare util-linux ip iproute2 ss iproute2
+cargo build --release -p finwait-cli -p finwait-benches --bin finwait --bin floor
+# Without one the TIME-WAIT of each run would slow the next.
+own_network || {
+    echo "this needs the right to a network namespace: root, or user namespaces" >&2
+    exit 1
+}
+need_quiet_machine
+
+web=(load load-fin wrk ab floor floor-fin)
+echo=(churn churn-floor storm storm-floor)
+lines=$(mktemp)
+trap 'rm -f "$lines"' EXIT
+for ((round = 1; round <= rounds; round++)); do
+    for name in $(in_turn "$round" "${web[@]}" "${echo[@]}"); do
+        work=$(mktemp -d)
+        # nginx started by root reads its files as somebody else.
+        chmod 755 "$work"
+        "${network[@]}" "$PWD/tools/compare.sh" --inside "$name" "$seconds" "$work" | tee -a "$lines" >&2
+        rm -r "$work"
+    done
+done
+machine
+table "nginx, $at_once at once, ${seconds} s, Connection: close" floor "${web[@]}"
+table "finwait serve, $at_once at once, ${seconds} s" churn-floor churn churn-floor
+table "finwait serve, $storm at once, all closed together" storm-floor storm storm-floor
