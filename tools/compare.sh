@@ -15,6 +15,7 @@ cd "$(dirname "$0")/.."
 # All of them have the same.
 at_once=100
 storm=9000
+waves=19000
 # In a network of its own any port is free.
 port=8080
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
@@ -92,6 +93,11 @@ rate_of() {
         client "$finwait" load "127.0.0.1:$port" --storm -n "$storm" -c "$storm" --threads 1 --json -q --fail-if 'bad.rate>0'
         number_after '"teardown_per_s":'
         ;;
+    waves-*)
+        # As many in all, so that as many are in TIME-WAIT at the end.
+        client "$finwait" load "127.0.0.1:$port" --storm -n "$waves" -c "${1#waves-}" --threads 1 --json -q --fail-if 'bad.rate>0'
+        number_after '"teardown_per_s":'
+        ;;
     storm-floor)
         client "$floor" storm "127.0.0.1:$port" "$storm"
         number_after '^'
@@ -126,7 +132,7 @@ END
 # Starts the server of this client, waits until it listens, and sees to its end.
 start_server() {
     case $1 in
-    churn* | storm*)
+    churn* | storm* | waves*)
         taskset -c 0 "$finwait" serve "127.0.0.1:$port" --threads 1 >"$work/server" 2>&1 &
         ;;
     *)
@@ -162,7 +168,7 @@ fi
 
 # ---- outside
 
-# table TITLE UNIT BASE NAME...: medians, and medians of the rounds' ratios to BASE. CPU time is shown for closed loops, whose
+# table TITLE BASE NAME...: medians, and medians of the rounds' ratios to BASE. CPU time is shown for closed loops, whose
 # number of connections is rate by time.
 table() {
     awk -v title="$1" -v base="$2" -v names="${*:3}" -v seconds="$seconds" '
@@ -177,7 +183,9 @@ table() {
         END {
             rounds = n[base]
             printf "%s; medians of %d rounds\n", title, rounds
-            printf "%-12s %10s %10s %10s %8s %10s %10s\n", "", "per second", "lowest", "highest", "ratio", "CPU us", "user us"
+            printf "%-12s %10s %10s %10s %8s", "", "per second", "lowest", "highest", "ratio"
+            if (base ~ /^(storm|waves)/) printf "\n"
+            else printf " %10s %10s\n", "CPU us", "user us"
             count = split(names, order, " ")
             for (k = 1; k <= count; k++) {
                 name = order[k]
@@ -189,7 +197,7 @@ table() {
                 }
                 m = median(r, rounds)
                 printf "%-12s %10.0f %10.0f %10.0f %8.3f", name, m, r[1], r[rounds], median(q, rounds)
-                if (name ~ /^storm/) printf "\n"
+                if (name ~ /^(storm|waves)/) printf "\n"
                 else printf " %10.1f %10.1f\n", median(c, rounds), median(u, rounds)
             }
             printf "\n"
@@ -210,7 +218,7 @@ own_network || {
 need_quiet_machine
 
 web=(load load-fin wrk ab floor floor-fin)
-echo=(churn churn-floor storm storm-floor)
+echo=(churn churn-floor storm storm-floor waves-1000 waves-4000 waves-19000)
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 for ((round = 1; round <= rounds; round++)); do
@@ -226,3 +234,4 @@ machine
 table "nginx, $at_once at once, ${seconds} s, Connection: close" floor "${web[@]}"
 table "finwait serve, $at_once at once, ${seconds} s" churn-floor churn churn-floor
 table "finwait serve, $storm at once, all closed together" storm-floor storm storm-floor
+table "finwait serve, $waves in all, so many at once closed together" waves-1000 waves-1000 waves-4000 waves-19000
