@@ -108,12 +108,14 @@ impl Worker<'_> {
         let now = Instant::now();
         let Some(Exchange {
             stage: Stage::Connecting(stream),
+            end,
             ..
         }) = self.exchanges.get(index)
         else {
             return;
         };
-        let failed = match stream.take_error() {
+        // A reset that is no pending error may leave the socket unconnected, as one that still connects.
+        let failed = match end.of_pending(stream.take_error()) {
             Ok(None) => match stream.peer_addr() {
                 Ok(_) => None,
                 // An early event; the real one is still to come.

@@ -112,6 +112,15 @@ fn a_reset_instead_of_an_answer_is_a_lost_request() {
     assert_eq!(outcome.tally.errors.values().sum::<u64>(), 50);
 }
 
+/// Windows keeps no error of most of these, and the socket looks as if it still connected.
+#[test]
+fn a_reset_as_soon_as_it_is_connected_is_no_timeout() {
+    let server = serve("drop-backlog");
+    let outcome = outcome_of(&plan(server.addr()));
+    assert_eq!(outcome.tally.endings(), BTreeMap::from([(Ending::Rst, 50)]));
+    assert_eq!(outcome.tally.errors.values().sum::<u64>(), 50);
+}
+
 #[test]
 fn a_server_that_closes_over_unread_bytes_is_never_called_graceful() {
     let server = serve("unread-close=8m");

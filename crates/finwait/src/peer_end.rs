@@ -67,7 +67,8 @@ impl PeerEnd {
 
     /// What the pending error (SO_ERROR) is, if it was asked for with this result: there is one,
     /// of kind [`ConnectionReset`](io::ErrorKind::ConnectionReset) and without a number, if the
-    /// connection was aborted and the system keeps none.
+    /// connection was aborted and the system keeps none. The socket may have no peer address then,
+    /// as while it connects: who waits for a connection asks here first.
     ///
     /// # Errors
     ///

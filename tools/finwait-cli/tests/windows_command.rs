@@ -7,8 +7,11 @@
 
 mod common;
 
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use common::results::adds_up;
 use common::wine::{Wine, all_in_order, listening, reference_server, sample, stopped, wine};
@@ -207,4 +210,59 @@ fn a_reset_and_an_unread_close_are_56() {
         server.signal("TERM");
         server.finish().expect(0);
     }
+}
+
+/// Each kind of server that resets a connection as soon as there is one.
+#[track_caller]
+fn at_servers_that_reset_at_once(look: impl Fn(&str)) {
+    let (server, addr) = reference_server("drop-backlog");
+    look(&addr);
+    server.signal("TERM");
+    server.finish().expect(0);
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let addr = listener.local_addr().expect("it is bound");
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                let (stream, _) = listener.accept().expect("a connection");
+                finwait_platform::arm_abort(&stream).expect("a socket");
+            }
+        });
+        // A panic must not wait for the server for ever.
+        let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            look(&addr.to_string());
+        }));
+        over.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(addr));
+        looked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
+/// It leaves no pending error there, and a socket that looks as if it still connected.
+#[test]
+#[ignore = "needs the command for Windows: tools/windows.sh"]
+fn a_reset_at_once_is_no_timeout_of_load() {
+    let Some(windows) = windows() else { return };
+    at_servers_that_reset_at_once(|addr| {
+        let args = ["load", addr, "-n", "200", "-c", "50", "--json"];
+        let json = windows.run(&args, b"").expect(0).json();
+        adds_up(&json);
+        assert_eq!(json["endings"], json!({ "rst": 200 }), "{json:#}");
+    });
+}
+
+/// 7 or 56, as on Linux: it may come before the command has looked at the connection, or after.
+#[test]
+#[ignore = "needs the command for Windows: tools/windows.sh"]
+fn a_reset_at_once_is_no_timeout_of_send() {
+    let Some(windows) = windows() else { return };
+    at_servers_that_reset_at_once(|addr| {
+        for _ in 0..5 {
+            let ran = windows.run(&["send", addr], b"hello\n");
+            assert!(matches!(ran.code, Some(7 | 56)), "{ran:?}");
+            ran.complains("reset");
+        }
+    });
 }

@@ -207,7 +207,7 @@ impl Conn {
         let Some(stream) = &self.stream else {
             return false;
         };
-        match platform::take_error(stream) {
+        match self.end.of_pending(platform::take_error(stream)) {
             Ok(None) => {}
             // Before the handshake was over it would have been a refusal (RFC 9293 3.10.7.3).
             Ok(Some(error)) if error.kind() == io::ErrorKind::ConnectionReset => {

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use finwait::PeerEnd;
 use finwait_platform as platform;
 use mio::Interest;
 use mio::net::TcpStream;
@@ -18,6 +19,8 @@ use crate::note;
 pub(super) struct Connected {
     pub(super) stream: TcpStream,
     pub(super) took: Duration,
+    /// What the events have said of the peer's end so far.
+    pub(super) end: PeerEnd,
 }
 
 /// Connects to the first of `addrs` that accepts.
@@ -34,10 +37,11 @@ pub(super) fn first_that_accepts(
             return Err(Failure::new(Exit::Interrupted, message).into());
         };
         match result {
-            Ok(stream) => {
+            Ok((stream, end)) => {
                 return Ok(Connected {
                     stream,
                     took: began.elapsed(),
+                    end,
                 });
             }
             Err(error) => {
@@ -53,7 +57,10 @@ pub(super) fn first_that_accepts(
 }
 
 /// One attempt; `None` if it was interrupted.
-fn attempt(addr: SocketAddr, link: &mut Link) -> anyhow::Result<Option<io::Result<TcpStream>>> {
+fn attempt(
+    addr: SocketAddr,
+    link: &mut Link,
+) -> anyhow::Result<Option<io::Result<(TcpStream, PeerEnd)>>> {
     let both = Interest::READABLE | Interest::WRITABLE;
     let begun = platform::connect_from(addr, None).and_then(|stream| {
         let mut stream = TcpStream::from_std(stream);
@@ -65,9 +72,10 @@ fn attempt(addr: SocketAddr, link: &mut Link) -> anyhow::Result<Option<io::Resul
         Err(error) => return Ok(Some(Err(error))),
     };
     let began = Instant::now();
+    let mut end = PeerEnd::default();
     loop {
-        match outcome(&stream) {
-            Some(Ok(())) => return Ok(Some(Ok(stream))),
+        match outcome(&stream, end) {
+            Some(Ok(())) => return Ok(Some(Ok((stream, end)))),
             Some(Err(error)) => return Ok(Some(Err(error))),
             None => {}
         }
@@ -79,12 +87,18 @@ fn attempt(addr: SocketAddr, link: &mut Link) -> anyhow::Result<Option<io::Resul
             return Ok(None);
         }
         link.wait(Some(left))?;
+        for event in &link.events {
+            if event.token() == STREAM {
+                end.note(event);
+            }
+        }
     }
 }
 
 /// Whether the attempt has succeeded or failed; `None` while it is under way.
-fn outcome(stream: &TcpStream) -> Option<io::Result<()>> {
-    match platform::take_error(stream) {
+fn outcome(stream: &TcpStream, end: PeerEnd) -> Option<io::Result<()>> {
+    // A reset that is no pending error may leave the socket unconnected, as one that still connects.
+    match end.of_pending(platform::take_error(stream)) {
         Ok(Some(error)) | Err(error) => return Some(Err(error)),
         Ok(None) => {}
     }

@@ -70,7 +70,7 @@ enum Look {
 impl<'a> Talk<'a> {
     pub(super) fn new(job: &'a Job, connected: Connected, link: &'a mut Link) -> Self {
         let now = link.now();
-        let Connected { stream, took } = connected;
+        let Connected { stream, took, end } = connected;
         let unacknowledged = platform::unacknowledged(&stream).unwrap_or(None);
         let open = Open {
             stream,
@@ -89,7 +89,7 @@ impl<'a> Talk<'a> {
             readable: true,
             writable: true,
             peer_fin: false,
-            end: PeerEnd::default(),
+            end,
             progress: now,
             unacknowledged,
             buffer: vec![0; 64 << 10].into_boxed_slice(),
