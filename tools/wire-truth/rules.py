@@ -35,11 +35,10 @@ COLUMN = {"connected": 0, "request-unacked": 1, "request-acked": 1, "response-pa
 class Case:
     """One line of the log, beside the conversation it is about."""
 
-    def __init__(self, line, wire, epoch, run, exceptions=None, longest=None):
+    def __init__(self, line, wire, epoch, run):
         self.line, self.wire, self.run = line, wire, run
         self.ended = epoch + line["ended_us"] / 1e6
-        self.exceptions = Counter() if exceptions is None else exceptions
-        self.longest = Counter() if longest is None else longest
+        self.exceptions, self.longest = Counter(), Counter()
         own_fin, own_abort = wire.c.fin_first, wire.own_abort()
         self.own_abort = own_abort
         # The packet with which the client ended its side.
@@ -59,8 +58,9 @@ class Case:
     def has_read_fin(self):
         """Whether the log's ending says that the peer's FIN was read, or lets it have been."""
         fin, ending = self.wire.s.fin_at, self.line["ending"]
-        aborted_after = ending == "aborted" and fin is not None and self.own_abort is not None and fin < self.own_abort
-        return ending in ("fin-clean", "fin-then-rst") or aborted_after
+        # A socket that an RST has ended just before sends none of its own.
+        over = self.own_abort if self.own_abort is not None else self.wire.reset_at
+        return ending in ("fin-clean", "fin-then-rst") or (ending == "aborted" and None not in (fin, over) and fin < over)
 
 
 # ---- the end

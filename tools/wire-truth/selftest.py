@@ -66,6 +66,8 @@ TRUE = [
     ("fin, reset", BEHIND), ("silent", TIME_UP), ("silent, then over", TIME_UP), ("closed", CLOSED),
     ("closed unread", CLOSED), ("aborted", ABORTED), ("aborted", LEFT), ("late abort", ABORTED | {"ended_us": 500_000}),
     ("crossed", CLOSED), ("refused", REFUSED), ("unanswered", SYN_TIMEOUT), ("silent", OPEN_STILL, CUT),
+    # The peer's RST came between the last question and our close, of a response that its FIN had ended.
+    ("fin, reset", ABORTED, "--expect until-fin"),
 ]
 # What must not, with the rule that has to say so.
 UNTRUE = [
