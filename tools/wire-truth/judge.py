@@ -11,6 +11,7 @@ Exits with 1 if there is a disagreement, or anything on the wire that no log has
 import json
 import sys
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import http_framing
 import rules
@@ -121,12 +122,13 @@ def judge_run(entry, lines, conversations):
             row.disagree("; ".join(wrong), line, wired)
         # Where only time tells, the packets alone have another story.
         elif row.endings[line["ending"]] <= FLIPPED and not rationed(case.exceptions, rules.LAST_MOMENT):
-            for untrue in untruths(line):
+            for untrue, packets in [(untrue, wired) for untrue in untruths(case)] + [(line, forged) for forged in forgeries(case)]:
                 row.flips += 1
-                tried = rules.Case(untrue, wired, epoch, run)
+                tried = rules.Case(untrue, packets, epoch, run)
                 # What needs a rationed exception does not pass for often.
                 if not rules.judge(tried) and not rationed(tried.exceptions):
-                    row.disagree("an untrue line was not noticed", untrue, wired)
+                    what = "an untrue line" if packets is wired else "an RST of the client's that is in no line"
+                    row.disagree(f"{what} was not noticed", untrue, packets)
     return row
 
 
@@ -138,12 +140,14 @@ def rationed(exceptions, kinds=tuple(RATIONS)):
     return sum(count for name, count in exceptions.items() if name.startswith(kinds))
 
 
-# Of each case and ending so many lines are held against the same packets with something untrue in them.
+# Of each case and ending so many lines are held against the same packets with something untrue in them, and against packets
+# with one more among them.
 FLIPPED = 10
 
 
-def untruths(line):
+def untruths(case):
     """The line with one thing changed at a time: its ending (with a verdict that goes with it), or a count of bytes."""
+    line = case.line
     if line["progress"] == "no-connection":
         endings, column = {"refused": "refused", "timeout": "syn-timeout"}, None
     else:
@@ -162,6 +166,22 @@ def untruths(line):
         yield line | {"bytes_sent": line["bytes_sent"] - 1}
         yield line | {"bytes_received": line["bytes_received"] - 1}
         yield line | {"bytes_acked": line["bytes_sent"] - 1}
+
+
+def forgeries(case):
+    """The packets and an RST of the client's among them: behind the handshake, and behind its FIN."""
+    conversation = case.wire
+    for at in (conversation.established_at, conversation.c.fin_first):
+        if at is None or (conversation.reset_at is not None and conversation.reset_at < at):
+            continue
+        # One that comes with the close itself may be its own.
+        if case.line["ending"] in ("timeout", "still-open") and conversation.time(at) > case.ended - rules.LAST_MOMENT_S:
+            continue
+        before = conversation.packets[at]
+        number = before.seq + before.length + bool(before.flags & wire.FIN)
+        for flags in (wire.RST | wire.ACK, wire.RST):
+            forged = replace(before, flags=flags, seq=number & 0xFFFF_FFFF, length=0, payload=b"")
+            yield conversation.with_packet(at + 1, forged)
 
 
 def main():

@@ -39,7 +39,7 @@ class Case:
         self.line, self.wire, self.run = line, wire, run
         self.ended = epoch + line["ended_us"] / 1e6
         self.exceptions, self.longest = Counter(), Counter()
-        own_fin, own_abort = wire.c.fin_first, wire.own_abort()
+        own_fin, own_abort = wire.c.fin_first, next(iter(wire.own_aborts()), None)
         self.own_abort = own_abort
         # The packet with which the client ended its side.
         self.left_at = min((i for i in (own_fin, own_abort) if i is not None), default=None)
@@ -96,6 +96,51 @@ def own_rsts_answer_a_reset(case):
     first = min((i for i, _, _ in case.wire.c.rsts), default=None)
     if first is not None and first < case.wire.reset_at:
         return "the client sent an RST before the peer did; the log knows none"
+
+
+def no_rst_before_the_end(case):
+    """While a socket is open its kernel sends none, unless the peer's RST has ended it."""
+    wire = case.wire
+    first = min((i for i, _, _ in wire.c.rsts), default=None)
+    if first is None or (wire.reset_at is not None and wire.reset_at < first):
+        return None
+    early = case.ended - wire.time(first)
+    if early > CLOCK_S:
+        return f"the client sent an RST {early:.3f} s before the log has its end"
+
+
+def own_act_fits(case):
+    """An RST with ACK is an act of ours. A socket sends one at most, when it is closed: in the place of the FIN, or after the FIN
+    of a half-close. It takes a wish of ours, or bytes that nobody has read."""
+    wire, ending, acts = case.wire, case.line["ending"], case.wire.own_aborts()
+    if not acts:
+        return None
+    if len(acts) > 1:
+        return f"the client sent {len(acts)} RSTs of its own; a socket sends one"
+    if ending in ("rst", "fin-then-rst"):
+        return "the client sent an RST of its own; the log says that the peer's had ended it"
+    if ending == "closed" and wire.c.fin_first is not None and wire.c.fin_first < acts[0]:
+        return "the log says that we closed, which sent a FIN; the client sent an RST of its own after it"
+    if ending in ("timeout", "still-open") and wire.s.received_before(acts[0]) <= case.line["bytes_received"]:
+        return "the client sent an RST of its own with nothing left unread; the log knows none"
+
+
+def other_rsts_answer(case):
+    """An RST without ACK is the kernel's answer to a packet, one for each. A socket that is open sends none; one that was
+    closed in order answers only data, with which it is gone; and then everything."""
+    wire, answered = case.wire, set()
+    gone = min((i for i in (wire.reset_at, case.own_abort) if i is not None), default=len(wire.packets))
+    for index, number, has_ack in wire.c.rsts:
+        if has_ack:
+            continue
+        if index < gone and (case.left_at is None or index < case.left_at):
+            return "the client sent an RST while its socket was open"
+        open_to = (i for i in wire.answered_by(index, number, LAST_MOMENT_S) if i not in answered)
+        to = next((i for i in open_to if index > gone or wire.packets[i].length), None)
+        if to is None:
+            return "the client sent an RST that answers no packet; the log knows none"
+        answered.add(to)
+        gone = min(gone, index)
 
 
 def reset_came(case):
@@ -374,7 +419,7 @@ def order_of_fins_fits(case):
 
 
 EVERY = (was_established, sent_agrees, acked_no_more_than_wire, received_no_more_than_came, progress_fits,
-         counts_fit, verdict_fits, order_of_fins_fits)
+         counts_fit, verdict_fits, order_of_fins_fits, own_act_fits, other_rsts_answer)
 
 RULES = {
     "fin-clean": EVERY + (peer_fin_came, own_fin_acked, no_reset_before_both_fins, no_own_rst, over_by_then,
@@ -383,15 +428,15 @@ RULES = {
                              received_all_before_fin, acked_before_reset),
     "rst": EVERY + (reset_came, no_fin_before_reset, own_rsts_answer_a_reset, over_by_then,
                     received_all_before_reset, acked_before_reset),
-    "timeout": EVERY + (no_end_in_time, waited_for_its_limit, received_what_had_come),
-    "still-open": EVERY + (run_was_cut, no_end_in_time),
+    "timeout": EVERY + (no_end_in_time, no_rst_before_the_end, waited_for_its_limit, received_what_had_come),
+    "still-open": EVERY + (run_was_cut, no_end_in_time, no_rst_before_the_end),
     "closed": EVERY + (left_first, closed_in_order),
     "aborted": EVERY + (reset_before_left, aborted_by_rst),
     "abandoned": EVERY + (reset_before_left, aborted_by_rst, left_unread),
 }
 NOT_ESTABLISHED = {
-    "refused": (never_established, nobody_listens, syn_refused, verdict_fits),
-    "timeout": (never_established, syn_unanswered, waited_to_connect, verdict_fits),
+    "refused": (never_established, nobody_listens, syn_refused, no_own_rst, verdict_fits),
+    "timeout": (never_established, syn_unanswered, waited_to_connect, no_own_rst, verdict_fits),
 }
 # Only how a close was wanted may end a connection by our own doing, and only once what was waited for is there.
 WANTED = {

@@ -40,6 +40,24 @@ TALKS = {
     "own rst": ANSWERED + ("7 c FA 65 65", "8 s FA 65 66", "9 c A 66 66", "10 c R 66 -"),
     "own rst, reset": ANSWERED + ("7 c R 65 -", "8 s RA 65 65"),
     "fin unacknowledged": ANSWERED + ("7 c FA 65 65", "8 s FA 65 65"),
+    "closed, then more": ANSWERED + ("7 c FA 65 65", "8 s A 65 66", "9 s A 65 66 64", "9.1 c R 66 -", "9.2 s FA 129 66", "9.3 c R 66 -"),
+    "closed, own rst": ANSWERED + ("7 c FA 65 65", "8 s A 65 66", "107 c RA 66 65"),
+    "closed, rst for an ack": ANSWERED + ("7 c FA 65 65", "8 s A 65 66", "8.1 c R 66 -"),
+    "closed, late rst": ANSWERED + ("7 c FA 65 65", "8 s A 65 66", "9 s A 65 66 64", "400 c R 66 -"),
+    "closed, two for one": ANSWERED + ("7 c FA 65 65", "8 s A 65 66", "9 s A 65 66 64", "9.1 c R 66 -", "9.2 c R 66 -", "9.3 c R 66 -"),
+    "closed, rst before": ANSWERED + ("6.5 c R 65 -", "7 c FA 65 65"),
+    "aborted, then more": ANSWERED + ("7 c RA 65 65", "7.1 s A 65 65 64", "7.2 c R 65 -"),
+    "aborted, other rst": ANSWERED + ("7 c RA 65 65", "7.2 c R 66 -"),
+    "aborted twice": ANSWERED + ("7 c RA 65 65", "8 c RA 65 65"),
+    "own rst, silent": ASKED + ("5 c FA 65 1", "6 s A 1 66", "105 c RA 66 1"),
+    "bare rst, silent": ASKED + ("5 c FA 65 1", "6 s A 1 66", "6.1 c R 66 -"),
+    "silent, own rst at the end": ASKED + ("5 c FA 65 1", "6 s A 1 66", "6000.1 c RA 66 1"),
+    "silent, rst for an ack": ASKED + ("5 c FA 65 1", "6000.1 s A 1 66", "6000.2 c R 66 -"),
+    "unread at the end": ASKED + ("5 c FA 65 1", "6 s A 1 66", "60999 s A 1 66 64", "61000.1 c RA 66 65"),
+    "data after the end": ASKED + ("5 c FA 65 1", "6 s A 1 66", "6100 s A 1 66 64", "6100.1 c R 66 -"),
+    "reset, then more": ASKED + ("5 s RA 1 65", "5.1 s A 1 65", "5.2 c R 65 -"),
+    "reset, own rst": ASKED + ("5 s RA 1 65", "6 c RA 65 1"),
+    "unanswered, own rst": ("0 c S 0 -", "1000 c S 0 -", "1500 c R 1 -"),
     "slow end": ANSWERED + ("7 c FA 65 65", "900 s FA 65 66", "901 c A 66 66"),
 }
 LINE = {
@@ -66,6 +84,8 @@ TRUE = [
     ("fin, reset", BEHIND), ("silent", TIME_UP), ("silent, then over", TIME_UP), ("closed", CLOSED),
     ("closed unread", CLOSED), ("aborted", ABORTED), ("aborted", LEFT), ("late abort", ABORTED | {"ended_us": 500_000}),
     ("crossed", CLOSED), ("refused", REFUSED), ("unanswered", SYN_TIMEOUT), ("silent", OPEN_STILL, CUT),
+    ("closed, then more", CLOSED), ("aborted, then more", ABORTED), ("unread at the end", TIME_UP | {"ended_us": 61_000_000}),
+    ("unread at the end", OPEN_STILL | {"ended_us": 61_000_000}, CUT), ("data after the end", TIME_UP), ("reset, then more", RESET),
     # The peer's RST came between the last question and our close, of a response that its FIN had ended.
     ("fin, reset", ABORTED, "--expect until-fin"),
 ]
@@ -97,6 +117,15 @@ UNTRUE = [
     ("reset", RESET | {"progress": "connected"}, rules.progress_fits), ("reset", RESET | {"progress": "response-partial"}, rules.progress_fits),
     ("clean", {"progress": "response-partial"}, rules.counts_fit), ("clean", {"responses": 2}, rules.counts_fit),
     ("clean", {"verdict": "truncated"}, rules.verdict_fits), ("slow end", {"phases_us": {"fin_to_peer_fin": 0}}, rules.order_of_fins_fits),
+    ("own rst, silent", TIME_UP, rules.no_rst_before_the_end), ("bare rst, silent", TIME_UP, rules.no_rst_before_the_end),
+    ("own rst, silent", OPEN_STILL | {"ended_us": 200_000}, rules.no_rst_before_the_end, CUT),
+    ("own rst, silent", TIME_UP, rules.own_act_fits), ("own rst, silent", OPEN_STILL, rules.own_act_fits, CUT),
+    ("silent, own rst at the end", TIME_UP, rules.own_act_fits), ("closed, own rst", CLOSED, rules.own_act_fits),
+    ("aborted twice", ABORTED, rules.own_act_fits), ("reset, own rst", RESET, rules.own_act_fits),
+    ("closed, rst for an ack", CLOSED, rules.other_rsts_answer), ("closed, late rst", CLOSED, rules.other_rsts_answer),
+    ("closed, two for one", CLOSED, rules.other_rsts_answer), ("closed, rst before", CLOSED, rules.other_rsts_answer),
+    ("aborted, other rst", ABORTED, rules.other_rsts_answer), ("silent, rst for an ack", TIME_UP, rules.other_rsts_answer),
+    ("unanswered, own rst", SYN_TIMEOUT, rules.no_own_rst),
     ("clean", {"ending": "local-error"}, None), ("clean", {"ending": "unreachable"}, None), ("aborted", ABORTED | {"close": "half"}, None),
 ]
 
@@ -125,8 +154,8 @@ def check_rules():
         if told:
             wrong.append(f"a true line was not believed: {talk} {change}: {told}")
     objected = set()
-    for talk, change, rule in UNTRUE:
-        one = case(talk, change, USUAL)
+    for talk, change, rule, *options in UNTRUE:
+        one = case(talk, change, *(options or [USUAL]))
         if not rules.judge(one):
             wrong.append(f"an untrue line was believed: {talk} {change}")
         if rule is not None:

@@ -6,7 +6,7 @@ Knows TCP and tshark's fields. Knows nothing of finwait, its log or its words.
 import bisect
 import ipaddress
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 
@@ -104,13 +104,17 @@ class Conversation:
     established_at: int | None = None
     # The RST of the server's that ended the client's end, if one did.
     reset_at: int | None = None
+    # What either side sent, in order, where somebody has asked for it.
+    request: bytes = b""
+    response: bytes = b""
 
     def time(self, index):
         return self.packets[index].time
 
     def acknowledges(self, index):
-        """What this packet of the client's acknowledges, as a relative number."""
-        return relative(self.packets[index].ack, self.s.isn)
+        """What this packet acknowledges of the other side, as a relative number."""
+        packet = self.packets[index]
+        return relative(packet.ack, self.s.isn if packet.src == self.client else self.c.isn)
 
     def index_at(self, time):
         """The first packet at or after this time."""
@@ -151,11 +155,26 @@ class Conversation:
         if exact:
             self.reset_at = index
 
-    def own_abort(self):
-        """The first RST of the client's that its own end began with: one with ACK set. Linux sends
-        those for SO_LINGER with zero and for a close with unread data (tcp_send_active_reset); one in answer to
+    def own_aborts(self):
+        """The RSTs of the client's that its own end began with: those with ACK set. Linux sends
+        them for SO_LINGER with zero and for a close with unread data (tcp_send_active_reset); one in answer to
         a packet that has an ACK carries no ACK itself (tcp_v4_send_reset)."""
-        return next((i for i, _, has_ack in self.c.rsts if has_ack), None)
+        return [i for i, _, has_ack in self.c.rsts if has_ack]
+
+    def answered_by(self, index, number, within):
+        """The server's packets that this RST of the client's without ACK may be the answer to, the latest first: its
+        number is what they acknowledge, and the kernel answers at once."""
+        for other in range(index - 1, -1, -1):
+            packet = self.packets[other]
+            if self.time(index) - packet.time > within:
+                return
+            if packet.src == self.server and packet.flags & (RST | ACK) == ACK and self.acknowledges(other) == number:
+                yield other
+
+    def with_packet(self, index, packet):
+        """The same story with one packet more, at this place."""
+        more = self.packets[:index] + [packet] + self.packets[index:]
+        return replace(self, packets=more, c=Side(), s=Side(), established_at=None, reset_at=None).read()
 
     def story(self):
         """In lines, for people."""
