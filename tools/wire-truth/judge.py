@@ -162,10 +162,28 @@ def untruths(case):
         return
     yield line | {"bytes_sent": line["bytes_sent"] + 1_000_000}
     yield line | {"bytes_received": line["bytes_received"] + (1 << 40)}
+    yield line | {"bytes_acked": None}
+    yield line | {"bytes_acked": line["bytes_sent"] + 1}
+    if line["bytes_acked"] and must_have_known(case):
+        yield line | {"bytes_acked": line["bytes_acked"] - 1}
+        yield line | {"bytes_acked": 0}
     if line["ending"] == "fin-clean":
         yield line | {"bytes_sent": line["bytes_sent"] - 1}
         yield line | {"bytes_received": line["bytes_received"] - 1}
-        yield line | {"bytes_acked": line["bytes_sent"] - 1}
+
+
+def must_have_known(case):
+    """Whether there was no moment at which fewer bytes were acknowledged and the rest of the line was true: the peer spoke
+    only after it had them all, or acknowledged them long before the end, or the ending itself says how many it were."""
+    line, conversation = case.line, case.wire
+    if line["ending"] in ("fin-clean", "fin-then-rst", "rst"):
+        return True
+    if line["ending"] in ("timeout", "still-open"):
+        known_at = next(i for i, acked in conversation.c.acks if acked > line["bytes_acked"])
+        return conversation.time(known_at) < case.ended - 2 * rules.LAST_MOMENT_S
+    spoken = [i for i, packet in enumerate(conversation.packets) if packet.src == conversation.server and packet.length]
+    heard = line["bytes_received"] or line["ending"] == "abandoned"
+    return heard and all(conversation.acknowledges(i) > line["bytes_acked"] for i in spoken)
 
 
 def forgeries(case):

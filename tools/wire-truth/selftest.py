@@ -58,6 +58,7 @@ TALKS = {
     "reset, then more": ASKED + ("5 s RA 1 65", "5.1 s A 1 65", "5.2 c R 65 -"),
     "reset, own rst": ASKED + ("5 s RA 1 65", "6 c RA 65 1"),
     "unanswered, own rst": ("0 c S 0 -", "1000 c S 0 -", "1500 c R 1 -"),
+    "spoke first": OPEN + ("2.5 s A 1 1 64", "3 c A 1 65 64", "4 s A 65 65", "5 c FA 65 65"),
     "slow end": ANSWERED + ("7 c FA 65 65", "900 s FA 65 66", "901 c A 66 66"),
 }
 LINE = {
@@ -86,6 +87,7 @@ TRUE = [
     ("crossed", CLOSED), ("refused", REFUSED), ("unanswered", SYN_TIMEOUT), ("silent", OPEN_STILL, CUT),
     ("closed, then more", CLOSED), ("aborted, then more", ABORTED), ("unread at the end", TIME_UP | {"ended_us": 61_000_000}),
     ("unread at the end", OPEN_STILL | {"ended_us": 61_000_000}, CUT), ("data after the end", TIME_UP), ("reset, then more", RESET),
+    ("spoke first", CLOSED), ("spoke first", CLOSED | {"bytes_acked": 0}),
     # The peer's RST came between the last question and our close, of a response that its FIN had ended.
     ("fin, reset", ABORTED, "--expect until-fin"),
 ]
@@ -126,6 +128,13 @@ UNTRUE = [
     ("closed, two for one", CLOSED, rules.other_rsts_answer), ("closed, rst before", CLOSED, rules.other_rsts_answer),
     ("aborted, other rst", ABORTED, rules.other_rsts_answer), ("silent, rst for an ack", TIME_UP, rules.other_rsts_answer),
     ("unanswered, own rst", SYN_TIMEOUT, rules.no_own_rst),
+    ("closed", CLOSED | {"bytes_acked": None}, rules.acked_is_told), ("reset", RESET | {"bytes_acked": None}, rules.acked_is_told),
+    ("silent", TIME_UP | {"bytes_acked": None}, rules.acked_is_told), ("aborted", LEFT | {"bytes_acked": None}, rules.acked_is_told),
+    ("silent", OPEN_STILL | {"bytes_acked": None}, rules.acked_is_told, CUT), ("clean", {"bytes_acked": None}, rules.acked_is_told),
+    ("closed", CLOSED | {"bytes_acked": 0}, rules.acked_no_less_than_sure), ("closed", CLOSED | {"bytes_acked": 63}, rules.acked_no_less_than_sure),
+    ("aborted", ABORTED | {"bytes_acked": 0}, rules.acked_no_less_than_sure), ("aborted", LEFT | {"bytes_acked": 0}, rules.acked_no_less_than_sure),
+    ("silent", TIME_UP | {"bytes_acked": 0}, rules.acked_no_less_than_sure), ("silent", TIME_UP | {"bytes_acked": 63}, rules.acked_no_less_than_sure),
+    ("silent", OPEN_STILL | {"bytes_acked": 0, "ended_us": 300_000}, rules.acked_no_less_than_sure, CUT),
     ("clean", {"ending": "local-error"}, None), ("clean", {"ending": "unreachable"}, None), ("aborted", ABORTED | {"close": "half"}, None),
 ]
 

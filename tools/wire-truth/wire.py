@@ -72,6 +72,10 @@ class Side:
         """Bytes of data that had arrived before this packet."""
         return before(self.grew, index) - 1
 
+    def arrived_at(self, count):
+        """The packet with which so many bytes had arrived; None if they never did."""
+        return next((i for i, number in self.grew if number > count), None)
+
     def acked_before(self, index):
         """What the other end had acknowledged before this packet: bytes, the FIN counted as one."""
         return max(0, before(self.acks, index) - 1)
