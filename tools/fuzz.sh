@@ -7,6 +7,8 @@
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
+# shellcheck source=tools/toolchain.sh
+. tools/toolchain.sh
 
 if ! [[ ${1:-} =~ ^[0-9]+$ ]]; then
     echo "usage: tools/fuzz.sh SECONDS [TARGET...]" >&2
@@ -16,15 +18,26 @@ seconds=$1
 shift
 [ $# -gt 0 ] || set -- machine framing results values arguments
 target=${CARGO_TARGET_DIR:-$PWD/target}/fuzz
+# Where `.ci/run install` puts cargo-fuzz.
+export PATH=$PATH:${CARGO_TARGET_DIR:-$PWD/target}/tools/bin
+
+die() {
+    echo "tools/fuzz.sh: $*" >&2
+    exit 2
+}
+
+toolchain=$(installed_nightly)
+[ -n "$toolchain" ] || die "needs a nightly toolchain: rustup toolchain install nightly"
+cargo "+$toolchain" fuzz --version >/dev/null 2>&1 || die "needs cargo-fuzz: .ci/run install, or cargo install cargo-fuzz"
 
 fuzz() {
     local command=$1
     shift
-    cargo +nightly fuzz "$command" --fuzz-dir fuzz --target-dir "$target" "$@"
+    cargo "+$toolchain" fuzz "$command" --fuzz-dir fuzz --target-dir "$target" "$@"
 }
 
 # The lock file is what was tried; cargo-fuzz itself would change it unseen.
-cargo +nightly fetch --locked --manifest-path fuzz/Cargo.toml
+cargo "+$toolchain" fetch --locked --manifest-path fuzz/Cargo.toml
 fuzz build
 for name; do
     echo "fuzzing $name for $seconds s"
