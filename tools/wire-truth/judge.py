@@ -16,6 +16,7 @@ from dataclasses import replace
 import http_framing
 import rules
 import wire
+from case import LAST_MOMENT, LAST_MOMENT_S, TURN, TURN_S, Case
 
 MOST_SHOWN = 5
 
@@ -114,17 +115,17 @@ def judge_run(entry, lines, conversations):
             row.disagree("only the wire has it" if line is None else "only the log has it", line, wired)
             continue
         row.endings[line["ending"]] += 1
-        case = rules.Case(line, wired, epoch, run)
+        case = Case(line, wired, epoch, run)
         wrong = rules.judge(case)
         row.exceptions += case.exceptions
         row.longest |= case.longest
         if wrong:
             row.disagree("; ".join(wrong), line, wired)
         # Where only time tells, the packets alone have another story.
-        elif row.endings[line["ending"]] <= FLIPPED and not rationed(case.exceptions, rules.LAST_MOMENT):
+        elif row.endings[line["ending"]] <= FLIPPED and not rationed(case.exceptions, LAST_MOMENT):
             for untrue, packets in [(untrue, wired) for untrue in untruths(case)] + [(line, forged) for forged in forgeries(case)]:
                 row.flips += 1
-                tried = rules.Case(untrue, packets, epoch, run)
+                tried = Case(untrue, packets, epoch, run)
                 # What needs a rationed exception does not pass for often.
                 if not rules.judge(tried) and not rationed(tried.exceptions):
                     what = "an untrue line" if packets is wired else "an RST of the client's that is in no line"
@@ -133,7 +134,7 @@ def judge_run(entry, lines, conversations):
 
 
 # Exceptions that rest on time alone are rationed: of so many connections one may need one.
-RATIONS = {rules.LAST_MOMENT: 200, rules.TURN: 10}
+RATIONS = {LAST_MOMENT: 200, TURN: 10}
 
 
 def rationed(exceptions, kinds=tuple(RATIONS)):
@@ -180,7 +181,7 @@ def must_have_known(case):
         return True
     if line["ending"] in ("timeout", "still-open"):
         known_at = next(i for i, acked in conversation.c.acks if acked > line["bytes_acked"])
-        return conversation.time(known_at) < case.ended - 2 * rules.LAST_MOMENT_S
+        return conversation.time(known_at) < case.ended - 2 * LAST_MOMENT_S
     spoken = [i for i, packet in enumerate(conversation.packets) if packet.src == conversation.server and packet.length]
     heard = line["bytes_received"] or line["ending"] == "abandoned"
     return heard and all(conversation.acknowledges(i) > line["bytes_acked"] for i in spoken)
@@ -193,7 +194,7 @@ def forgeries(case):
         if at is None or (conversation.reset_at is not None and conversation.reset_at < at):
             continue
         # One that comes with the close itself may be its own.
-        if case.line["ending"] in ("timeout", "still-open") and conversation.time(at) > case.ended - rules.LAST_MOMENT_S:
+        if case.line["ending"] in ("timeout", "still-open") and conversation.time(at) > case.ended - LAST_MOMENT_S:
             continue
         before = conversation.packets[at]
         number = before.seq + before.length + bool(before.flags & wire.FIN)
@@ -234,7 +235,7 @@ def show(rows, unclaimed, stray):
     for name, count in exceptions.most_common():
         print(f"exception: {name}: {count}")
     print(f"untrue lines tried: {sum(row.flips for row in rows)}")
-    for kind, most in ((rules.LAST_MOMENT, rules.LAST_MOMENT_S), (rules.TURN, rules.TURN_S)):
+    for kind, most in ((LAST_MOMENT, LAST_MOMENT_S), (TURN, TURN_S)):
         longest = max((row.longest[kind] for row in rows), default=0)
         print(f"longest {kind}: {longest * 1e3:.1f} ms of {most * 1e3:.0f} ms")
     if unclaimed or stray:

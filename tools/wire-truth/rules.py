@@ -6,17 +6,11 @@ which ending; an ending that is not in it is never allowed. docs/verification.md
 An exception is counted under its name, so that a run shows how often it was needed.
 """
 
-from collections import Counter
-
-# How long a process may need from its last look at a socket to the close() of it, or to the note that its time
-# was over: the scheduler may run others in between. Each use is counted, with the longest.
-LAST_MOMENT_S = 0.1
-LAST_MOMENT = "last moment"
-# How far the clocks of the capture and of the log, of which the start is worked out, may disagree.
-CLOCK_S = 0.002
-# The log's clock is read once a turn of its event loop, and a turn takes as long as the scheduler lets it.
-TURN = "turn"
-TURN_S = 0.25
+from byte_rules import (
+    acked_all, acked_before_reset, acked_is_told, acked_no_less_than_sure, acked_no_more_than_wire, received_all_before_fin,
+    received_all_before_reset, received_no_more_than_came, received_what_had_come, same, sent_agrees,
+)
+from case import CLOCK_S, LAST_MOMENT, LAST_MOMENT_S, TURN, TURN_S
 
 # The independent copy of the table of docs/load.md: ending -> verdict for nothing sent, unanswered, part, whole.
 CELLS = {
@@ -30,37 +24,6 @@ CELLS = {
     "still-open": ("still-open",) * 4,
 }
 COLUMN = {"connected": 0, "request-unacked": 1, "request-acked": 1, "response-partial": 2, "response-complete": 3}
-
-
-class Case:
-    """One line of the log, beside the conversation it is about."""
-
-    def __init__(self, line, wire, epoch, run):
-        self.line, self.wire, self.run = line, wire, run
-        self.ended = epoch + line["ended_us"] / 1e6
-        self.exceptions, self.longest = Counter(), Counter()
-        own_fin, own_abort = wire.c.fin_first, next(iter(wire.own_aborts()), None)
-        self.own_abort = own_abort
-        # The packet with which the client ended its side.
-        self.left_at = min((i for i in (own_fin, own_abort) if i is not None), default=None)
-
-    def is_last_moment(self, index, until=None):
-        """Whether this packet came so shortly before the end (or that other time) that nobody may have looked."""
-        gap = (self.ended if until is None else until) - self.wire.time(index)
-        if gap > LAST_MOMENT_S:
-            return False
-        self.longest[LAST_MOMENT] = max(gap, self.longest[LAST_MOMENT])
-        return True
-
-    def excuse(self, name):
-        self.exceptions[name] += 1
-
-    def has_read_fin(self):
-        """Whether the log's ending says that the peer's FIN was read, or lets it have been."""
-        fin, ending = self.wire.s.fin_at, self.line["ending"]
-        # A socket that an RST has ended just before sends none of its own.
-        over = self.own_abort if self.own_abort is not None else self.wire.reset_at
-        return ending in ("fin-clean", "fin-then-rst") or (ending == "aborted" and None not in (fin, over) and fin < over)
 
 
 # ---- the end
@@ -295,94 +258,6 @@ def left_unread(case):
     until = case.left_at if case.left_at is not None else len(case.wire.packets)
     if case.wire.s.received_before(until) <= case.line["bytes_received"]:
         return "the log says that a response was left unread; on the wire nothing more had come"
-
-
-# ---- bytes
-
-def received_all_before_fin(case):
-    if case.line["close"] == "abandon" and case.line["ending"] == "fin-then-rst":
-        return received_no_more_than_came(case)
-    return same("bytes_received", case.line["bytes_received"], case.wire.s.fin - 1 if case.wire.s.fin else None)
-
-
-def received_all_before_reset(case):
-    """Linux keeps what it has received when an RST comes; so all of it can be read. Only one that is to leave its
-    response unread does not."""
-    wire = case.wire
-    if case.line["close"] == "abandon":
-        return received_no_more_than_came(case)
-    return same("bytes_received", case.line["bytes_received"], wire.s.received_before(wire.reset_at))
-
-
-def received_no_more_than_came(case):
-    came = case.wire.s.next - 1
-    if case.line["bytes_received"] > came:
-        return f"bytes_received: {case.line['bytes_received']} in the log, {came} on the wire"
-
-
-def received_what_had_come(case):
-    """All that had come is read, but for what close() answers with an RST, and the last moment."""
-    wire, got = case.wire, case.line["bytes_received"]
-    least = wire.s.received_before(wire.index_at(case.ended - LAST_MOMENT_S))
-    if got < least and case.own_abort is None:
-        return f"bytes_received: {got} in the log; {least} had come in time, and close() found nothing unread"
-
-
-def sent_agrees(case):
-    """A FIN comes after all that was handed to the kernel. Without one some may never have left."""
-    sent, wire = case.line["bytes_sent"], case.wire
-    if wire.c.fin is not None and wire.reset_at is None and case.own_abort is None:
-        return same("bytes_sent", sent, wire.c.fin - 1)
-    if case.run.in_one_piece:
-        # The kernel sends it while it takes it.
-        return same("bytes_sent", sent, wire.c.next - 1)
-    if sent > case.run.sends * case.run.most:
-        return f"bytes_sent: {sent} in the log, which is more than all requests"
-    if wire.c.next - 1 > sent:
-        return f"bytes_sent: {sent} in the log, {wire.c.next - 1} on the wire"
-
-
-def acked_is_told(case):
-    """Linux tells it of every socket that was established; and a capture of a network namespace is one of Linux."""
-    if case.line["bytes_acked"] is None:
-        return "bytes_acked: null in the log; Linux tells it"
-
-
-def acked_all(case):
-    return same("bytes_acked", case.line["bytes_acked"], case.line["bytes_sent"])
-
-
-def acked_before_reset(case):
-    """Linux does not evaluate what an RST acknowledges; all ACKs before it count."""
-    wire = case.wire
-    return same("bytes_acked", case.line["bytes_acked"], min(wire.c.acked_before(wire.reset_at), wire.c.next - 1))
-
-
-def acked_no_more_than_wire(case):
-    wired = min(case.wire.c.acked_before(len(case.wire.packets)), case.wire.c.next - 1)
-    if case.line["bytes_acked"] > wired:
-        return f"bytes_acked: {case.line['bytes_acked']} in the log, {wired} on the wire"
-
-
-def acked_no_less_than_sure(case):
-    """It was asked for at the end. What was read of the response, or seen to be there, came in packets that acknowledge as
-    well; and what came long before the end was there, too."""
-    wire, line = case.wire, case.line
-    seen = line["bytes_received"] + (line["ending"] == "abandoned")
-    brought = wire.s.arrived_at(seen) if seen else None
-    with_response = wire.acknowledges(brought) - 1 if brought is not None else 0
-    # A FIN of ours may be a half-close, long before the end.
-    is_close = line["ending"] in WANTED and case.left_at is not None
-    over = min(case.ended, wire.time(case.left_at)) if is_close else case.ended
-    in_time = wire.c.acked_before(wire.index_at(over - LAST_MOMENT_S))
-    least = min(max(with_response, in_time), wire.c.next - 1)
-    if line["bytes_acked"] < least:
-        return f"bytes_acked: {line['bytes_acked']} in the log; {least} were acknowledged in time"
-
-
-def same(what, logged, wired):
-    if logged != wired:
-        return f"{what}: {logged} in the log, {wired} on the wire"
 
 
 # ---- how far it got

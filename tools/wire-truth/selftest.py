@@ -8,6 +8,7 @@ import sys
 import judge
 import rules
 import wire
+from case import Case
 
 CLIENT, SERVER = (ipaddress.ip_address("127.0.0.1"), 40000), (ipaddress.ip_address("127.0.0.1"), 80)
 # Near the wrap of sequence numbers, so that it is crossed.
@@ -153,7 +154,7 @@ def case(talk, change, options):
     found, stray = wire.conversations(packets(TALKS[talk]))
     assert len(found) == 1 and not stray, talk
     run = judge.Run({"case": talk, "options": options, "listens": talk != "refused"})
-    return rules.Case(LINE | change, found[0], 1_000.0, run)
+    return Case(LINE | change, found[0], 1_000.0, run)
 
 
 def check_rules():
