@@ -97,7 +97,11 @@ fn a_reset_during_the_pause_ends_it_as_a_reset() {
     // More than the limit is in our receive buffer, and the peer's window is full: our FIN stays
     // unacknowledged.
     let mut sent = 0;
-    let mut driver = Driver::new(limits(OnLimit::PauseAndConfirm { grace: ms(0) }));
+    // The reset ends the pause: no clock may do so before, however busy the machine is.
+    let mut driver = Driver::new(Limits {
+        drain_idle: patient().drain_idle,
+        ..limits(OnLimit::PauseAndConfirm { grace: ms(0) })
+    });
     driver.close(ours, []);
     driver.until("the limit", |_| {
         match theirs.write(&[9; 65_536]) {
