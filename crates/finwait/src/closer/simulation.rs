@@ -11,6 +11,7 @@
 )]
 
 mod dice;
+mod invariants;
 mod net;
 mod peer;
 mod run;

@@ -5,13 +5,10 @@ use std::collections::BinaryHeap;
 use std::io::ErrorKind;
 
 use super::dice::Dice;
+use super::invariants::Spent;
 use super::peer::{Kind, Peer};
-use crate::closer::driver::{TURN_BYTES, TURN_CALLS};
 use crate::report::OsError;
 
-pub(super) const SEND_BUFFER: u64 = 200_000;
-const RECEIVE_BUFFER: u64 = 120_000;
-const SEGMENT: u64 = 20_000;
 /// The first of the retransmission times.
 const RTO: u64 = 200_000;
 
@@ -52,6 +49,7 @@ pub(super) struct Conn {
     pub(super) tells: bool,
     pub(super) written: u64,
     pub(super) fin: bool,
+    pub(super) fin_at: Option<u64>,
     /// Our FIN counts as one.
     pub(super) acked: u64,
     /// What the last ack that is under way says.
@@ -70,8 +68,8 @@ pub(super) struct Conn {
     pub(super) aborted: bool,
     pub(super) largest_read: u64,
     pub(super) blocked_write: bool,
-    /// Of the present turn: its number, calls that move bytes, and bytes.
-    budget: (u64, u32, u64),
+    /// In the present turn.
+    pub(super) spent: Spent,
     pub(super) first_call_in_turn: Option<u64>,
 }
 
@@ -98,7 +96,7 @@ impl Net {
             Kind::FinFirst => {
                 // Before our side begins: what it had to say, and its FIN.
                 let conn = &mut self.conns[id];
-                conn.arrived = peer.sends.min(RECEIVE_BUFFER);
+                conn.arrived = peer.sends.min(peer.receive_buffer);
                 conn.sent = conn.arrived;
                 conn.peer_fin = true;
             }
@@ -207,12 +205,14 @@ impl Net {
         if conn.fin_under_way || conn.peer_fin {
             return;
         }
-        let window = RECEIVE_BUFFER.saturating_sub(conn.arrived - conn.read + conn.under_way);
+        let unread = conn.arrived - conn.read + conn.under_way;
+        let window = peer.receive_buffer.saturating_sub(unread);
+        let segment = peer.receive_buffer / 6;
         let (bytes, again) = match peer.kind {
-            Kind::Flood => (SEGMENT, None),
+            Kind::Flood => (segment, None),
             Kind::Drip => (1, Some(peer.at.max(1_000))),
             Kind::FinFirst => (0, None),
-            _ => (SEGMENT.min(peer.sends - conn.sent), None),
+            _ => (segment.min(peer.sends - conn.sent), None),
         };
         let bytes = bytes.min(window);
         if bytes > 0 {
@@ -270,6 +270,7 @@ impl Conn {
             tells,
             written: 0,
             fin: false,
+            fin_at: None,
             acked: 0,
             ack_under_way: 0,
             arrived: 0,
@@ -285,7 +286,7 @@ impl Conn {
             aborted: false,
             largest_read: 0,
             blocked_write: false,
-            budget: (0, 0, 0),
+            spent: Spent::default(),
             first_call_in_turn: None,
         }
     }
@@ -312,24 +313,5 @@ impl Conn {
         let kind = self.error.take()?;
         self.told.get_or_insert(kind);
         Some(OsError::from(&std::io::Error::from(kind)))
-    }
-
-    /// S11: what one connection does in one turn.
-    pub(super) fn spend(&mut self, turn: u64, bytes: u64, most: u64) {
-        if self.budget.0 != turn {
-            self.budget = (turn, 0, 0);
-        }
-        assert!(
-            self.budget.2 < TURN_BYTES as u64,
-            "S11: more after {} bytes in one turn",
-            self.budget.2
-        );
-        self.budget.1 += 1;
-        self.budget.2 += bytes;
-        assert!(
-            self.budget.1 <= TURN_CALLS,
-            "S11: more than {TURN_CALLS} calls"
-        );
-        assert!(bytes <= most, "S11: {bytes} bytes at once");
     }
 }

@@ -14,6 +14,11 @@ pub(super) struct Peer {
     pub(super) sends: u64,
     /// Bytes that it acknowledges; it takes no more after that.
     pub(super) takes: u64,
+    /// What our kernel keeps for it, each way: less than a call may move, or more.
+    pub(super) send_buffer: u64,
+    pub(super) receive_buffer: u64,
+    /// What one call moves at most: a kernel may always move less than it could.
+    pub(super) piece: u64,
     /// What is special about it happens at this time.
     pub(super) at: u64,
 }
@@ -66,6 +71,10 @@ impl Peer {
             } else {
                 u64::MAX
             },
+            send_buffer: dice.one_of(&[200_000, 1 << 20]),
+            receive_buffer: dice.one_of(&[120_000, 120_000, 120_000, 2 << 20]),
+            // The second comes to 16 calls before it comes to 64 KiB.
+            piece: if dice.per_mille(100) { 4_000 } else { u64::MAX },
             at: dice.between(0, 900_000),
         }
     }

@@ -6,6 +6,10 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::dice::Dice;
+use super::invariants::{
+    l1_each_phase_ends_by_its_bound, l3_each_is_served_while_others_are_ready,
+    s12_what_waits_is_woken_when_it_is_due,
+};
 use super::net::Net;
 use super::peer::Peer;
 use super::socket::Imagined;
@@ -13,7 +17,6 @@ use super::truth::{self, Given};
 use crate::closer::Key;
 use crate::closer::driver::Driver;
 use crate::limits::{FinishOn, Limits, OnDeadline, OnLimit};
-use crate::report::Ending;
 use crate::teardown::{Receive, Teardown};
 
 /// What a run came to.
@@ -57,7 +60,29 @@ struct Faults {
 static PAYLOAD: [u8; 600_000] = [0; 600_000];
 
 /// Of the wheel of deadlines.
-const TICK: u64 = 1_000;
+pub(super) const TICK: u64 = 1_000;
+
+/// When the loop was elsewhere: until when each time, for how long, and how long all before it.
+#[derive(Debug, Default)]
+pub(super) struct Elsewhere(Vec<(u64, u64, u64)>);
+
+impl Elsewhere {
+    fn add(&mut self, until: u64, long: u64) {
+        let before = self.0.last().map_or(0, |&(_, long, before)| before + long);
+        if long > 0 {
+            self.0.push((until, long, before));
+        }
+    }
+
+    /// How much of it was after `at`.
+    pub(super) fn since(&self, at: u64) -> u64 {
+        let first = self.0.partition_point(|&(until, ..)| until <= at);
+        let all = self.0.last().map_or(0, |&(_, long, before)| before + long);
+        self.0.get(first).map_or(0, |&(until, long, before)| {
+            (all - before - long) + long.min(until - at)
+        })
+    }
+}
 
 pub(super) struct Run {
     start: Instant,
@@ -73,9 +98,8 @@ pub(super) struct Run {
     keys: HashMap<Key, usize>,
     index_of: HashMap<usize, usize>,
     used_indices: Vec<usize>,
-    stopped: bool,
-    /// The time that the loop has spent elsewhere, in all.
-    elsewhere: u64,
+    stop_at: Option<u64>,
+    elsewhere: Elsewhere,
     outcome: Outcome,
 }
 
@@ -109,8 +133,8 @@ impl Run {
             keys: HashMap::new(),
             index_of: HashMap::new(),
             used_indices: Vec::new(),
-            stopped: false,
-            elsewhere: 0,
+            stop_at: None,
+            elsewhere: Elsewhere::default(),
             outcome: Outcome::default(),
         }
     }
@@ -185,7 +209,6 @@ impl Run {
                 receive,
                 payload,
                 began: now,
-                elsewhere: self.elsewhere,
                 in_turn: self.outcome.turns,
                 abort_wished: false,
                 delivered: 0,
@@ -211,10 +234,9 @@ impl Run {
                 given.abort_wished = true;
             }
         }
-        if !self.stopped && self.to_come == 0 && self.dice.per_mille(5) {
-            self.stopped = true;
-            let deadline = self.at(now + 100_000);
-            self.driver.stop(deadline, self.at(now));
+        if self.stop_at.is_none() && self.to_come == 0 && self.dice.per_mille(5) {
+            self.stop_at = Some(now + 100_000);
+            self.driver.stop(self.at(now + 100_000), self.at(now));
         }
     }
 
@@ -249,25 +271,19 @@ impl Run {
         };
         // A handing over takes time too.
         let step = if self.to_come > 0 { 50 } else { 0 };
-        self.elsewhere += late + step;
         let mut net = self.net.borrow_mut();
         net.now = next.max(now) + late + step;
+        self.elsewhere.add(net.now, late + step);
         net.catch_up();
     }
 
-    /// S12. What is not queued is woken when it is due, to the tick. All of them are asked, so only
-    /// where there are few.
+    /// All of them are asked, so only where there are few.
     fn nothing_is_forgotten(&self, now: u64) {
+        let now = self.at(now);
         if self.driver.len() <= 50
-            && let Some(due) = self.driver.first_due(self.at(now))
+            && let Some(due) = self.driver.first_due(now)
         {
-            let wait = self.driver.poll_timeout(self.at(now));
-            let tick = Duration::from_micros(TICK);
-            assert!(
-                wait.is_some_and(|wait| self.at(now) + wait <= due + tick),
-                "S12: due in {:?}, woken in {wait:?}",
-                due.saturating_duration_since(self.at(now))
-            );
+            s12_what_waits_is_woken_when_it_is_due(now, due, self.driver.poll_timeout(now));
         }
     }
 
@@ -340,41 +356,17 @@ impl Run {
             self.index_of.remove(&id);
             let given = self.given.remove(&id).expect("it was handed over");
             let net = self.net.borrow();
-            truth::check(&given, &net.conns[id], &finished.report);
-            self.is_in_time(&given, finished.report.ending, net.now);
-            self.is_served_in_turn(&given, net.conns[id].first_call_in_turn);
+            let conn = &net.conns[id];
+            truth::check(&given, conn, &finished.report);
+            let ended = (&given, conn, &finished.report);
+            l1_each_phase_ends_by_its_bound(ended, &self.elsewhere, self.stop_at, net.now);
+            let all = self.outcome.connections;
+            let most = all.min(self.driver.max_draining as u64);
+            let turn_size = self.driver.turn_size as u64;
+            l3_each_is_served_while_others_are_ready(&given, conn, most, turn_size);
             let ending = format!("{:?}", finished.report.ending);
             *self.outcome.endings.entry(ending).or_default() += 1;
         }
-    }
-
-    /// L1. Each phase has a bound, and each turn serves `turn_size`: what is behind that is the loop's.
-    fn is_in_time(&self, given: &Given, ending: Ending, now: u64) {
-        let micros = |time: Option<Duration>| time.map_or(0, |time| time.as_micros() as u64);
-        let bound = micros(given.limits.flush_total) + micros(given.limits.drain_total);
-        let late = self.elsewhere - given.elsewhere + 4 * TICK;
-        assert!(
-            now - given.began <= bound + late,
-            "L1: {ending:?} after {} us, bound {bound}, late {late}\n{given:?}",
-            now - given.began
-        );
-    }
-
-    /// L3: with k ready teardowns each is served within k steps, `turn_size` of which are a turn.
-    fn is_served_in_turn(&self, given: &Given, first_call: Option<u64>) {
-        let Some(first_call) = first_call else {
-            return;
-        };
-        let most = self
-            .outcome
-            .connections
-            .min(self.driver.max_draining as u64);
-        let turns = most.div_ceil(self.driver.turn_size as u64);
-        assert!(
-            first_call - given.in_turn <= turns + 1,
-            "L3: served only after {} turns",
-            first_call - given.in_turn
-        );
     }
 }
 

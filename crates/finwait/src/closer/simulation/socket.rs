@@ -8,14 +8,13 @@ use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::rc::Rc;
 
-use super::net::{Conn, Net, SEND_BUFFER};
-use crate::closer::slot::WRITE_BYTES;
+use super::invariants::{
+    Call, DISCARD_BYTES, s10_no_read_of_length_0, s11_work_per_turn_is_bounded,
+};
+use super::net::{Conn, Net};
 use crate::closer::socket::Socket;
 use crate::event::{Acknowledged, Event};
 use crate::report::{Fin, Operation, OsError};
-
-/// What one discarding call takes at most: as in `stream.rs`.
-const DISCARD: u64 = 1 << 20;
 
 /// Our side's socket. Dropping it closes it.
 #[derive(Debug)]
@@ -34,12 +33,13 @@ impl Imagined {
         call(conn, net.turn)
     }
 
-    fn read(&self, room: usize, most: u64) -> (Event, usize) {
-        assert!(room > 0, "S10: a read of length 0");
+    /// `most` is what it takes at once.
+    fn read(&self, call: Call, most: u64) -> (Event, usize) {
+        s10_no_read_of_length_0(call);
         self.with(|conn, turn| {
-            let bytes = (conn.arrived - conn.read).min(most);
+            let bytes = (conn.arrived - conn.read).min(most).min(conn.peer.piece);
+            s11_work_per_turn_is_bounded(&mut conn.spent, turn, call, bytes);
             if bytes > 0 {
-                conn.spend(turn, bytes, most);
                 conn.read += bytes;
                 conn.largest_read = conn.largest_read.max(bytes);
                 let bytes = bytes as usize;
@@ -72,16 +72,17 @@ impl Socket for Imagined {
                 conn.told.get_or_insert(kind);
                 return Event::Failed(Operation::Write, OsError::from(&std::io::Error::from(kind)));
             }
-            let room = SEND_BUFFER - (conn.written - conn.acked.min(conn.written));
+            let room = conn.peer.send_buffer - (conn.written - conn.acked.min(conn.written));
+            let taken = room.min(bytes.len() as u64).min(conn.peer.piece);
+            let call = Call::Write(bytes.len());
+            s11_work_per_turn_is_bounded(&mut conn.spent, turn, call, taken);
             if room == 0 {
                 conn.blocked_write = true;
                 return Event::WriteBlocked;
             }
-            let bytes = room.min(bytes.len() as u64);
-            conn.spend(turn, bytes, WRITE_BYTES as u64);
-            conn.written += bytes;
+            conn.written += taken;
             Event::Written {
-                bytes: bytes as usize,
+                bytes: taken as usize,
             }
         });
         self.net.borrow_mut().acknowledge(self.id);
@@ -89,12 +90,14 @@ impl Socket for Imagined {
     }
 
     fn half_close(&mut self) -> Event {
+        let now = self.net.borrow().now;
         let event = self.with(|conn, _| {
             assert!(!conn.fin, "S1: a second half-close");
             if conn.died.is_some() {
                 return Event::NotConnected;
             }
             conn.fin = true;
+            conn.fin_at = Some(now);
             Event::HalfClosed
         });
         self.net.borrow_mut().acknowledge(self.id);
@@ -102,13 +105,13 @@ impl Socket for Imagined {
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Event {
-        let (event, bytes) = self.read(buffer.len(), buffer.len() as u64);
+        let (event, bytes) = self.read(Call::Receive(buffer.len()), buffer.len() as u64);
         buffer[..bytes].fill(0x5a);
         event
     }
 
     fn discard(&mut self, scratch: &mut [u8]) -> Event {
-        self.read(scratch.len(), DISCARD).0
+        self.read(Call::Discard(scratch.len()), DISCARD_BYTES).0
     }
 
     fn pending_error(&mut self) -> Event {

@@ -1,5 +1,7 @@
 //! Each report against what is true, as in `tests/model/invariants.rs`.
 
+use std::time::Duration;
+
 use super::net::{Conn, Wire};
 use crate::limits::{FinishOn, Limits};
 use crate::report::{Delivered, Ending, Fin, Report};
@@ -12,8 +14,6 @@ pub(super) struct Given {
     pub(super) receive: Receive,
     pub(super) payload: u64,
     pub(super) began: u64,
-    /// What the loop had spent elsewhere by then.
-    pub(super) elsewhere: u64,
     pub(super) in_turn: u64,
     pub(super) abort_wished: bool,
     pub(super) delivered: u64,
@@ -24,6 +24,11 @@ pub(super) fn check(given: &Given, conn: &Conn, report: &Report) {
         assert!(holds, "{name}\n{given:?}\n{conn:?}\n{report:?}");
     };
     hold("S4: the socket is released", conn.released);
+    let flush = conn
+        .fin_at
+        .map(|at| Duration::from_micros(at - given.began));
+    let told = flush.is_none_or(|flush| report.flush == flush);
+    hold("the length of the flush", told);
     hold("an RST is in the report", report.aborted == conn.aborted);
     let claims_fin = match report.ending {
         Ending::Reset { after_fin, .. } => after_fin || report.peer_fin,
