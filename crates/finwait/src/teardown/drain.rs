@@ -227,12 +227,14 @@ impl Teardown {
         }
     }
 
+    /// An RST may have come with the bytes that were read last: its edge is spent, and no read will
+    /// come upon it, so SO_ERROR is asked first.
     fn pause(&mut self, at: Span) {
         let idle_at = at.plus(self.bounds.drain_idle);
         self.state = State::Paused {
             idle_at,
             look_at: at,
-            ask_error: false,
+            ask_error: true,
         };
     }
 }

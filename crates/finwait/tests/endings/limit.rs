@@ -116,3 +116,22 @@ fn a_reset_during_the_pause_ends_it_as_a_reset() {
     assert!(matches!(report.ending, Ending::Reset { .. }), "{report:?}");
     assert_eq!(report.delivered(), if_told(Delivered::Unknown));
 }
+
+/// One edge told of both, and no other comes.
+#[test]
+fn a_reset_that_came_with_the_bytes_of_the_limit_ends_it_at_once() {
+    let (ours, mut theirs) = pair();
+    let mut driver = Driver::new(Limits {
+        drain_bytes: Some(1_000),
+        ..limits(OnLimit::PauseAndConfirm {
+            grace: patient().drain_idle,
+        })
+    });
+    driver.close(ours, []);
+    // The half-close, and a read that finds nothing.
+    driver.turn();
+    theirs.write_all(&[9; 1_000]).expect("room");
+    crate::abort(theirs);
+    let report = driver.finished().report;
+    assert!(matches!(report.ending, Ending::Reset { .. }), "{report:?}");
+}

@@ -16,6 +16,7 @@ pub(crate) fn rows() -> Vec<Row> {
     use Event::{ReceiveBlocked, Writable, WriteBlocked};
     let full = [(0, HalfClosed), (0, got(600)), (0, got(400))];
     let then = |more: &[(u64, Event)]| [&full[..], more].concat();
+    let paused = |more: &[(u64, Event)]| [&full[..], &[(0, NO_ERROR)], more].concat();
     let ends = Ends(Ending::ByteLimit);
     vec![
         row("below the limit it reads on", limits(), 0, &[(0, HalfClosed), (0, got(999))], 0, Does(Action::Receive)),
@@ -29,21 +30,24 @@ pub(crate) fn rows() -> Vec<Row> {
             Ends(Ending::Reset { phase: Phase::Drain, after_fin: false })),
 
         // Pause and confirm.
-        row("at the limit it stops reading and asks for the acknowledgement", limits(), 0, &full, 0, Does(Action::AskAck)),
-        row("and then waits, reading no more", limits(), 0, &then(&[(0, unacked(9))]), 0, WaitsUntil(1)),
-        row("it asks again and again", limits(), 0, &then(&[(0, unacked(9)), (1, unacked(9)), (2, unacked(9)), (4, unacked(9))]), 4, WaitsUntil(8)),
-        row("acknowledged: a grace for the peer's application", limits(), 0, &then(&[(0, unacked(9)), (1, ACKED)]), 1, WaitsUntil(51)),
-        row("the grace over, it closes", limits(), 0, &then(&[(0, ACKED), (50, ACKED)]), 50, ends),
-        row("never acknowledged: the idle time bounds the pause", limits(), 0, &then(&[(0, unacked(9)), (100, unacked(9))]), 100, ends),
-        row("an acknowledged byte is progress", limits(), 0, &then(&[(0, unacked(9)), (99, unacked(5)), (198, unacked(5))]), 198, WaitsUntil(199)),
-        row("the total bounds the pause", limits(), 0, &then(&[(0, unacked(9)), (99, unacked(8)), (198, unacked(7)), (298, unacked(6)), (398, unacked(5)), (400, unacked(4))]), 400, ends),
-        row("where the OS cannot tell, the pause is the idle time", limits(), 0, &then(&[(0, CANNOT_TELL)]), 0, WaitsUntil(100)),
-        row("an error found at the end of the pause is told", limits(), 0, &then(&[(0, ACKED), (50, ACKED), (50, pending(ConnectionReset))]), 50,
+        row("at the limit it stops reading, and asks for an RST that came with the bytes", limits(), 0, &full, 0, Does(Action::AskError)),
+        row("whose edge was theirs", limits(), 0, &then(&[(0, pending(ConnectionReset))]), 0,
+            Ends(Ending::Reset { phase: Phase::Drain, after_fin: false })),
+        row("and then for the acknowledgement", limits(), 0, &paused(&[]), 0, Does(Action::AskAck)),
+        row("and then waits, reading no more", limits(), 0, &paused(&[(0, unacked(9))]), 0, WaitsUntil(1)),
+        row("it asks again and again", limits(), 0, &paused(&[(0, unacked(9)), (1, unacked(9)), (2, unacked(9)), (4, unacked(9))]), 4, WaitsUntil(8)),
+        row("acknowledged: a grace for the peer's application", limits(), 0, &paused(&[(0, unacked(9)), (1, ACKED)]), 1, WaitsUntil(51)),
+        row("the grace over, it closes", limits(), 0, &paused(&[(0, ACKED), (50, ACKED)]), 50, ends),
+        row("never acknowledged: the idle time bounds the pause", limits(), 0, &paused(&[(0, unacked(9)), (100, unacked(9))]), 100, ends),
+        row("an acknowledged byte is progress", limits(), 0, &paused(&[(0, unacked(9)), (99, unacked(5)), (198, unacked(5))]), 198, WaitsUntil(199)),
+        row("the total bounds the pause", limits(), 0, &paused(&[(0, unacked(9)), (99, unacked(8)), (198, unacked(7)), (298, unacked(6)), (398, unacked(5)), (400, unacked(4))]), 400, ends),
+        row("where the OS cannot tell, the pause is the idle time", limits(), 0, &paused(&[(0, CANNOT_TELL)]), 0, WaitsUntil(100)),
+        row("an error found at the end of the pause is told", limits(), 0, &paused(&[(0, ACKED), (50, ACKED), (50, pending(ConnectionReset))]), 50,
             Ends(Ending::Reset { phase: Phase::Drain, after_fin: false })),
         row("a limit reached in the flush: the writing goes on, the reading stops", limits(), 10, &[(0, WriteBlocked), (0, got(1_000))], 0, WaitsUntil(25)),
-        row("and the drain begins with the pause", limits(), 10, &[(0, WriteBlocked), (0, got(1_000)), (1, Writable), (1, wrote(10)), (1, HalfClosed)], 1, Does(Action::AskAck)),
+        row("and the drain begins with the pause", limits(), 10, &[(0, WriteBlocked), (0, got(1_000)), (1, Writable), (1, wrote(10)), (1, HalfClosed)], 1, Does(Action::AskError)),
         row("a limit not yet reached in the flush is reached in the drain: the bytes add up", limits(), 10,
-            &[(0, WriteBlocked), (0, got(999)), (0, ReceiveBlocked), (1, Writable), (1, wrote(10)), (1, HalfClosed), (1, got(1))], 1, Does(Action::AskAck)),
+            &[(0, WriteBlocked), (0, got(999)), (0, ReceiveBlocked), (1, Writable), (1, wrote(10)), (1, HalfClosed), (1, got(1))], 1, Does(Action::AskError)),
     ]
 }
 
@@ -54,7 +58,7 @@ fn a_grace_longer_than_the_idle_time_is_still_kept() {
         on_limit: OnLimit::PauseAndConfirm { grace: ms(250) },
         ..limits()
     };
-    let history = [(0, HalfClosed), (0, got(1_000)), (0, ACKED)];
+    let history = [(0, HalfClosed), (0, got(1_000)), (0, NO_ERROR), (0, ACKED)];
     let row = row("pause", limits, 0, &history, 0, WaitsUntil(250));
     crate::check(&row);
 }
@@ -65,6 +69,7 @@ fn asks_after(hints: &[Event], acked: bool) -> Vec<Action> {
     for event in [
         HalfClosed,
         got(1_000),
+        NO_ERROR,
         if acked { ACKED } else { unacked(9) },
     ] {
         driven.handle(0, event, "pause");

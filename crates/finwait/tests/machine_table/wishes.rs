@@ -36,7 +36,12 @@ fn phases() -> Vec<(&'static str, Limits, u64, History)> {
             "pause",
             limits(),
             0,
-            vec![(0, HalfClosed), (0, got(1_000)), (0, unacked(9))],
+            vec![
+                (0, HalfClosed),
+                (0, got(1_000)),
+                (0, NO_ERROR),
+                (0, unacked(9)),
+            ],
         ),
         ("EOF", limits(), 0, vec![(0, HalfClosed), (0, ReceivedFin)]),
         (
@@ -222,7 +227,12 @@ fn a_stop_during_the_grace_ends_it() {
         on_limit: OnLimit::PauseAndConfirm { grace: ms(50) },
         ..limits()
     };
-    let history = [(0, Event::HalfClosed), (0, got(1_000)), (0, ACKED)];
+    let history = [
+        (0, Event::HalfClosed),
+        (0, got(1_000)),
+        (0, NO_ERROR),
+        (0, ACKED),
+    ];
     let (mut driven, action) = with_stop(&limits, 0, &history, 20, 19);
     let until = Some(driven.at(20));
     assert_eq!(action, Action::Wait { until });
