@@ -36,6 +36,7 @@ mod kernel;
 #[path = "../common/mixer.rs"]
 mod mixer;
 mod policies;
+mod reports;
 mod world;
 
 use kernel::{PAYLOAD, Tells};
@@ -112,7 +113,7 @@ impl Walk {
             }
         }
         if let Some(report) = world.teardown.report() {
-            for (name, holds) in invariants::OF_A_REPORT {
+            for (name, holds) in reports::OF_A_REPORT {
                 if !holds(self, world, &report) {
                     self.violated(name, world);
                 }

@@ -7,14 +7,16 @@ use finwait::{Limits, Receive};
 use crate::combinations::{Waits, every_combination};
 
 pub(crate) const FLUSH_STALL: u64 = 3;
+/// How much later a clock may end it that is asked each quarter of its time, but not at once.
+pub(crate) const QUARTER: u64 = 1;
 pub(crate) const FLUSH_TOTAL: u64 = 7;
 pub(crate) const DRAIN_IDLE: u64 = 3;
 pub(crate) const DRAIN_TOTAL: u64 = 7;
 /// The peer sends one more, and one more again: see `kernel`.
 pub(crate) const DRAIN_BYTES: u64 = 2;
-const LIMIT_GRACE: u64 = 1;
-const ACKED_GRACE: u64 = 1;
-const CONFIRM: u64 = 2;
+pub(crate) const LIMIT_GRACE: u64 = 1;
+pub(crate) const ACKED_GRACE: u64 = 1;
+pub(crate) const CONFIRM: u64 = 2;
 
 pub(crate) fn every_policy() -> Vec<(Limits, Receive)> {
     let millis = Duration::from_millis;

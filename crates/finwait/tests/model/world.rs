@@ -1,6 +1,6 @@
 //! One teardown, its socket, and what may still happen to them.
 
-use finwait::{Action, Event, Phase, Teardown};
+use finwait::{Acknowledged, Action, Event, Phase, Teardown};
 
 use crate::Walk;
 use crate::kernel::{Death, Kernel, Release, Wire};
@@ -56,6 +56,12 @@ pub(crate) struct World {
     pub(crate) late: u8,
     pub(crate) now: u64,
     pub(crate) fin_at: Option<u64>,
+    /// The last write that was taken.
+    pub(crate) written_at: u64,
+    /// When a read first returned 0, and when the acknowledgement of our FIN was first told: of each
+    /// only what came before the ending was settled.
+    pub(crate) eof_at: Option<u64>,
+    pub(crate) told_at: Option<u64>,
     pub(crate) stop_at: Option<u64>,
     pub(crate) wished: Option<Wish>,
     /// The largest single read.
@@ -88,6 +94,9 @@ impl World {
             late: walk.late,
             now: 0,
             fin_at: None,
+            written_at: 0,
+            eof_at: None,
+            told_at: None,
             stop_at: None,
             wished: None,
             largest_read: 0,
@@ -218,7 +227,13 @@ impl World {
 
     fn drive(&mut self, walk: &Walk) {
         let event = match self.action(walk) {
-            Action::Write => self.kernel.write(self.payload),
+            Action::Write => {
+                let event = self.kernel.write(self.payload);
+                if let Event::Written { .. } = event {
+                    self.written_at = self.now;
+                }
+                event
+            }
             Action::HalfClose => {
                 let event = self.kernel.half_close();
                 if event == Event::HalfClosed {
@@ -247,7 +262,22 @@ impl World {
             }
             Action::Wait { .. } | Action::Finished => unreachable!("there is nothing to do"),
         };
+        if self.settled_at.is_none() {
+            self.note(event);
+        }
         self.tell(walk, event);
+    }
+
+    /// What the machine is told on the way to its ending.
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::ReceivedFin => self.eof_at = self.eof_at.or(Some(self.now)),
+            Event::Ack {
+                fin: Acknowledged::Yes,
+                ..
+            } => self.told_at = self.told_at.or(Some(self.now)),
+            _ => {}
+        }
     }
 
     fn wire(&mut self, walk: &Walk, wire: Wire) {
@@ -288,6 +318,28 @@ impl World {
         self.tell(walk, event);
     }
 
+    /// With every edge told that came.
+    pub(crate) fn told(&self, walk: &Walk) -> Self {
+        let mut told = *self;
+        for (pending, hint) in [
+            (told.readable, Event::Readable),
+            (told.writable, Event::Writable),
+        ] {
+            if pending {
+                told.tell(walk, hint);
+            }
+        }
+        told
+    }
+
+    /// Whether an edge was lost: what came with it may be seen late.
+    pub(crate) fn lost_an_edge(&self, walk: &Walk) -> bool {
+        match (walk.hints, self.hints) {
+            (Hints::Loose { lost, .. }, Hints::Loose { lost: left, .. }) => lost != left,
+            _ => false,
+        }
+    }
+
     /// What the driver makes of it while nothing else happens and no time goes by.
     pub(crate) fn left_alone(&self, walk: &Walk) -> Self {
         let mut world = *self;
@@ -314,6 +366,9 @@ impl World {
             late,
             now,
             fin_at,
+            written_at,
+            eof_at,
+            told_at,
             stop_at,
             wished,
             largest_read,
@@ -324,7 +379,9 @@ impl World {
             read_at,
         } = *self;
         let edges = (hints, readable, writable, wishes, late);
-        let times = (now, fin_at, stop_at, settled_at);
+        // Of a write only as long as nothing is acknowledged: see the flush stall.
+        let stalled = (kernel.acked == 0 && !kernel.fin).then_some(written_at);
+        let times = (now, fin_at, stalled, eof_at, told_at, stop_at, settled_at);
         // Only whether it was at this instant can still matter.
         let read_now = read_at == Some(now);
         let at_the_end = (fin_before_the_end, read_at_the_end, read_now);
