@@ -2,10 +2,20 @@
 
 use std::io::ErrorKind;
 
-use finwait::{Acknowledged, Action, Event, Operation, Phase, Receive};
+use finwait::{Acknowledged, Action, Event, FinishOn, Operation, Phase, Receive};
 
 use crate::Walk;
-use crate::policies::{DRAIN_BYTES, DRAIN_TOTAL, FLUSH_TOTAL};
+use crate::policies::{
+    ACKED_GRACE, CONFIRM, DRAIN_BYTES, DRAIN_IDLE, DRAIN_TOTAL, FLUSH_TOTAL, LIMIT_GRACE,
+};
+
+/// For the acknowledgement of our FIN, where both FINs are out.
+pub(crate) fn confirm_wait(walk: &Walk) -> u64 {
+    match walk.limits.finish_on {
+        FinishOn::PeerFinAndAcked { .. } => CONFIRM,
+        FinishOn::PeerFin | FinishOn::Acked { .. } => DRAIN_IDLE,
+    }
+}
 
 #[derive(Debug, Clone, Copy, Hash)]
 pub(crate) struct Facts {
@@ -24,9 +34,14 @@ pub(crate) struct Facts {
     pub(crate) unacked: Option<u64>,
     pub(crate) told_after_fin: bool,
     pub(crate) acked_at: Option<u64>,
+    /// That was before the last questions.
+    pub(crate) acked_in_time: bool,
     pub(crate) ack_unknown: bool,
     /// The last byte written, received (in the drain), or seen to be acknowledged.
     pub(crate) progress_at: u64,
+    /// The same with the first answer about acknowledgements: of what came before nobody can tell
+    /// when, so that the idle clocks begin again with it.
+    pub(crate) idle_from: u64,
     pub(crate) stop_at: Option<u64>,
     pub(crate) abort_wanted: bool,
     pub(crate) evict_wanted: bool,
@@ -54,8 +69,10 @@ impl Facts {
             unacked: None,
             told_after_fin: false,
             acked_at: None,
+            acked_in_time: false,
             ack_unknown: false,
             progress_at: 0,
+            idle_from: 0,
             stop_at: None,
             abort_wanted: false,
             evict_wanted: false,
@@ -76,6 +93,7 @@ impl Facts {
             acked_at: told(self.acked_at),
             stop_at: told(self.stop_at),
             progress_at: 0,
+            idle_from: 0,
             ..*self
         }
     }
@@ -88,6 +106,22 @@ impl Facts {
             Some(fin_at) => fin_at + DRAIN_TOTAL,
         };
         self.stop_at.map_or(total, |stop| stop.min(total))
+    }
+
+    /// The same of the wait that is on: by when it ends, if the time was fixed by something that
+    /// happened once.
+    pub(crate) fn deadline(&self, walk: &Walk, phase: Phase) -> u64 {
+        let acked = matches!(walk.limits.finish_on, FinishOn::Acked { .. });
+        let fixed = match (phase, self.acked_at) {
+            (Phase::Confirm, _) => {
+                let both = self.eof_at.max(self.fin_at);
+                both.map(|both| both + confirm_wait(walk))
+            }
+            (Phase::Drain, Some(at)) if self.limit_reached(walk) => Some(at + LIMIT_GRACE),
+            (Phase::Drain, Some(at)) if acked => Some(at + ACKED_GRACE),
+            _ => None,
+        };
+        fixed.map_or(self.cap(), |fixed| fixed.min(self.cap()))
     }
 
     pub(crate) fn limit_reached(&self, walk: &Walk) -> bool {
@@ -164,6 +198,7 @@ impl Facts {
             Event::Evict => self.evict_wanted = true,
             Event::Readable | Event::Writable | Event::WriteBlocked | Event::ReceiveBlocked => {}
         }
+        self.idle_from = self.idle_from.max(self.progress_at);
     }
 
     pub(crate) fn stop(&mut self, at: u64) {
@@ -178,12 +213,16 @@ impl Facts {
             self.progress_at = now;
         }
         if unacknowledged.is_some() {
+            if self.unacked.is_none() {
+                self.idle_from = now;
+            }
             self.unacked = unacknowledged;
             self.told_after_fin = self.fin_at.is_some();
         }
         match fin {
             Acknowledged::Yes if self.acked_at.is_none() => {
                 self.acked_at = Some(now);
+                self.acked_in_time = !self.closing;
                 self.unacked = Some(0);
                 self.progress_at = now;
             }

@@ -1,7 +1,7 @@
 //! The invariants of the design, one function each, by their names there. Each says whether it
 //! holds in a state, where the machine asks for `action`, or on a step from one state to another.
 
-use finwait::{Action, Event, Phase, Receive};
+use finwait::{Action, Event, FinishOn, Phase, Receive};
 
 use crate::policies::DRAIN_BYTES;
 use crate::{Node, Walk, reporting};
@@ -12,15 +12,14 @@ type OfAStep = fn(&Walk, &Node, &Node) -> bool;
 const OF_A_STATE: &[(&str, OfAState)] = named![
     state::s1_half_close_at_most_once_and_only_when_all_is_written,
     state::s2_no_write_after_the_half_close,
-    state::s3_no_action_shuts_the_read_side,
     state::s4_released_exactly_once,
     state::s5_a_report_at_the_end_and_not_before,
     state::s7_so_error_is_asked_only_after_a_zero_or_at_the_end,
     state::s12_nothing_waits_without_a_deadline_that_is_still_to_come,
-    state::s13_no_wait_passes_the_total_or_the_stop,
+    state::s13_no_wait_passes_a_deadline_once_set,
     state::s13_past_the_total_at_most_one_read_and_no_write,
     state::s14_no_read_once_the_limit_is_reached,
-    state::l5_nothing_waits_on_a_connection_that_is_over,
+    state::l5_an_empty_payload_an_eof_and_a_reset_are_not_waited_on,
     state::asking_twice_gives_the_same_answer,
     state::once_settled_neither_time_nor_hints_nor_wishes_change_the_next_action,
 ];
@@ -66,22 +65,6 @@ mod state {
             || (facts.half_close_asked == 0 && facts.unwritten > 0 && facts.first_error.is_none())
     }
 
-    /// A new action has to be placed here; none may be `shutdown` of the read side.
-    pub(super) fn s3_no_action_shuts_the_read_side(_: &Walk, _: &Node, action: Action) -> bool {
-        match action {
-            Action::Write
-            | Action::HalfClose
-            | Action::Receive
-            | Action::AskError
-            | Action::AskAck
-            | Action::AskUnread
-            | Action::Wait { .. }
-            | Action::Close
-            | Action::Abort
-            | Action::Finished => true,
-        }
-    }
-
     pub(super) fn s4_released_exactly_once(_: &Walk, node: &Node, action: Action) -> bool {
         node.facts.releases == u8::from(action == Action::Finished)
     }
@@ -120,13 +103,15 @@ mod state {
         }
     }
 
-    pub(super) fn s13_no_wait_passes_the_total_or_the_stop(
+    /// Only the idle clocks begin again; and no wait is longer for it than the total allows.
+    pub(super) fn s13_no_wait_passes_a_deadline_once_set(
         walk: &Walk,
         node: &Node,
         action: Action,
     ) -> bool {
+        let deadline = node.facts.deadline(walk, node.teardown.phase());
         match action {
-            Action::Wait { until: Some(until) } => until <= walk.at(node.facts.cap()),
+            Action::Wait { until: Some(until) } => until <= walk.at(deadline),
             _ => true,
         }
     }
@@ -155,15 +140,25 @@ mod state {
         action != Action::Receive || !node.facts.limit_reached(walk)
     }
 
-    pub(super) fn l5_nothing_waits_on_a_connection_that_is_over(
-        _: &Walk,
+    /// Nothing to write: the half-close comes at once. An error or an end that was told: nothing more
+    /// is waited for. The peer's FIN read, and ours out: only for the acknowledgement of ours, if that
+    /// is wanted and can be told.
+    pub(super) fn l5_an_empty_payload_an_eof_and_a_reset_are_not_waited_on(
+        walk: &Walk,
         node: &Node,
         action: Action,
     ) -> bool {
-        let over = node.facts.first_error.is_some()
-            || node.facts.not_connected
+        let facts = &node.facts;
+        let empty = facts.unwritten == 0 && facts.half_close_asked == 0;
+        let over = facts.first_error.is_some()
+            || facts.not_connected
             || node.teardown.phase() == Phase::Close;
-        !(over && matches!(action, Action::Wait { .. }))
+        let for_the_ack = node.teardown.phase() == Phase::Confirm
+            && walk.limits.finish_on != FinishOn::PeerFin
+            && facts.acked_at.is_none()
+            && !facts.ack_unknown;
+        let eof = facts.eof_at.is_some() && facts.unwritten == 0 && !for_the_ack;
+        !matches!(action, Action::Wait { .. }) || !(empty || over || eof)
     }
 
     pub(super) fn once_settled_neither_time_nor_hints_nor_wishes_change_the_next_action(

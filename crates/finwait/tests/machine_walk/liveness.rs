@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use finwait::{Acknowledged, Action, Clock, Ending, Event, Phase};
 
-use crate::policies::{DRAIN_TOTAL, FLUSH_TOTAL};
+use crate::policies::{DRAIN_TOTAL, FLUSH_STALL, FLUSH_TOTAL};
 use crate::{Node, Walk};
 
 /// What a driver answers for ever.
@@ -40,6 +40,7 @@ const FLOOD: Always = Always {
 struct Course {
     /// None: it was still at it past every bound.
     ending: Option<Ending>,
+    ended_at: u64,
     /// The longest row of questions while the clock stood still.
     in_a_row: u32,
 }
@@ -78,7 +79,11 @@ impl Always {
             match teardown.poll(walk.at(now)) {
                 Action::Finished => {
                     let ending = teardown.report().map(|report| report.ending);
-                    return Course { ending, in_a_row };
+                    return Course {
+                        ending,
+                        ended_at: now,
+                        in_a_row,
+                    };
                 }
                 Action::Wait { until } => {
                     let Some(until) = until else { break };
@@ -101,6 +106,7 @@ impl Always {
         }
         Course {
             ending: None,
+            ended_at: now,
             in_a_row,
         }
     }
@@ -184,13 +190,20 @@ fn l4_a_peer_that_takes_nothing_ends_as_a_flush_stall(node: &Node, nothing: Cour
     {
         return true;
     }
-    matches!(
-        nothing.ending,
-        Some(Ending::TimedOut {
-            phase: Phase::Flush,
-            clock: Clock::Idle | Clock::Total
-        })
-    )
+    // By the stall clock, and by no other where that is the first to run out.
+    let stalled_at = node.now.max(facts.idle_from + FLUSH_STALL);
+    let Some(Ending::TimedOut {
+        phase: Phase::Flush,
+        clock,
+    }) = nothing.ending
+    else {
+        return false;
+    };
+    if stalled_at < FLUSH_TOTAL {
+        clock == Clock::Idle && nothing.ended_at <= stalled_at
+    } else {
+        matches!(clock, Clock::Idle | Clock::Total)
+    }
 }
 
 fn s15_a_hint_changes_only_when_it_looks(walk: &Walk, node: &Node, nothing: Course) -> bool {

@@ -2,8 +2,8 @@
 //! the passing of time in between, for every combination of policies; the invariants S1-S15 and
 //! L1-L5, where they speak of the machine, are checked in every state and on every step.
 //!
-//! What belongs to the driver is not here: S3 (there is no action that shuts the read side), S10,
-//! S11 and L3.
+//! What belongs to the driver is not here: S10, S11 and L3; nor is S3, of which a machine without a
+//! socket shows nothing.
 
 #![expect(
     clippy::disallowed_methods,

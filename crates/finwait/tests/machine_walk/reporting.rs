@@ -8,7 +8,8 @@ use finwait::{
     Phase, Receive, Report,
 };
 
-use crate::policies::{ACKED_GRACE, CONFIRM, DRAIN_IDLE, DRAIN_TOTAL, FLUSH_STALL, FLUSH_TOTAL};
+use crate::facts::confirm_wait;
+use crate::policies::{ACKED_GRACE, DRAIN_IDLE, DRAIN_TOTAL, FLUSH_STALL, FLUSH_TOTAL};
 use crate::{Node, Walk};
 
 type OfAReport = fn(&Walk, &Node, &Report) -> bool;
@@ -17,7 +18,7 @@ pub(crate) const OF_A_REPORT: &[(&str, OfAReport)] = named![
     self::s5_a_report_never_changes,
     self::s6_a_zero_after_an_error_is_no_peer_fin,
     self::s7_an_error_is_never_dropped,
-    self::s8_graceful_means_all_of_it,
+    self::s8_graceful_if_and_only_if_it_was_told_all_of_it,
     self::s9_delivered_only_by_evidence_taken_after_the_half_close,
     self::delivered_no_only_of_bytes_that_were_lost,
     self::unwritten_bytes_are_those_that_no_write_took,
@@ -71,17 +72,24 @@ fn s7_an_error_is_never_dropped(_: &Walk, node: &Node, report: &Report) -> bool 
     report.error.map(|error| error.kind()) == node.facts.first_error
 }
 
-fn s8_graceful_means_all_of_it(_: &Walk, node: &Node, report: &Report) -> bool {
+/// Only if it was told all of it; and if it was told so before anything else ended it.
+fn s8_graceful_if_and_only_if_it_was_told_all_of_it(
+    _: &Walk,
+    node: &Node,
+    report: &Report,
+) -> bool {
     let facts = &node.facts;
-    !report.is_graceful()
-        || (facts.eof_at.is_some()
-            && facts.first_error.is_none()
-            && facts.acked_at.is_some()
+    let both = facts.eof_at.is_some() && facts.first_error.is_none();
+    if report.is_graceful() {
+        both && facts.acked_at.is_some()
             && facts.unwritten == 0
             && report.fin == Fin::Acked
             && report.unread_bytes == Some(0)
             && report.unacknowledged_bytes == Some(0)
-            && report.delivered() == Delivered::Yes)
+            && report.delivered() == Delivered::Yes
+    } else {
+        !both || !facts.acked_in_time || facts.abort_wanted || facts.evict_wanted
+    }
 }
 
 fn s9_delivered_only_by_evidence_taken_after_the_half_close(
@@ -204,13 +212,7 @@ fn no_clock_ends_it_early(walk: &Walk, node: &Node, report: &Report) -> bool {
             (Phase::Flush, Clock::Total) => Some(FLUSH_TOTAL),
             (Phase::Drain, Clock::Idle) => Some(facts.progress_at + DRAIN_IDLE),
             (_, Clock::Total) => Some(fin_at + DRAIN_TOTAL),
-            (_, Clock::Confirm) => {
-                let wait = match walk.limits.finish_on {
-                    FinishOn::PeerFinAndAcked { .. } => CONFIRM,
-                    FinishOn::PeerFin | FinishOn::Acked { .. } => DRAIN_IDLE,
-                };
-                facts.eof_at.map(|at| at.max(fin_at) + wait)
-            }
+            (_, Clock::Confirm) => facts.eof_at.map(|at| at.max(fin_at) + confirm_wait(walk)),
             (_, Clock::Idle) => None,
         },
         _ => Some(0),
