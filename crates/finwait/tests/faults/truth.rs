@@ -24,12 +24,17 @@ pub(crate) const CONFIRM: Ending = timed_out(Phase::Confirm, Clock::Confirm);
 /// An ending that a fault may have, and why it is true.
 pub(crate) type Allowed = (Ending, &'static str);
 
+pub(crate) fn ends_so(report: &Report, allowed: &[Allowed]) -> bool {
+    let mut here = allowed.iter().map(|&(ending, _)| as_told(ending));
+    here.any(|ending| ending == report.ending)
+}
+
 /// The report has one of these endings. Each stands with its reason, which a failure shows.
 #[track_caller]
 pub(crate) fn is_one_of(report: &Report, allowed: &[Allowed]) {
     let here: Vec<Allowed> = allowed.iter().map(|&(e, why)| (as_told(e), why)).collect();
     assert!(
-        here.iter().any(|&(ending, _)| ending == report.ending),
+        ends_so(report, allowed),
         "{report:#?}\nis none of {here:#?}"
     );
 }
