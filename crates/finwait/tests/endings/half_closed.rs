@@ -1,6 +1,6 @@
 //! A socket whose write side the caller has shut down before.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 
 use finwait::{Ending, Fin};
@@ -26,6 +26,35 @@ fn what_comes_after_the_callers_own_half_close_is_received_to_the_peers_fin() {
     assert!(report.peer_fin && report.error.is_none(), "{report:?}");
     assert_eq!(report.flush, ms(0));
     assert!(report.is_graceful() || !tells().fin_acked, "{report:?}");
+}
+
+/// Never SHUT_RD: where nothing has come, another descriptor of the same socket finds nothing, and no end.
+#[test]
+fn s3_the_read_side_stays_open_after_our_half_close() {
+    let (ours, mut theirs) = pair();
+    let other = ours.try_clone().expect("a second descriptor");
+    theirs.set_nonblocking(true).expect("non-blocking");
+    let mut driver = Driver::new(patient());
+    let key = driver.finish(ours, b"request");
+    let mut request = Vec::new();
+    driver.until("our FIN", |_| {
+        let mut chunk = [0; 64];
+        match theirs.read(&mut chunk) {
+            Ok(0) => return Some(()),
+            Ok(n) => request.extend_from_slice(&chunk[..n]),
+            Err(e) => assert_eq!(e.kind(), ErrorKind::WouldBlock),
+        }
+        None
+    });
+    assert_eq!(request, b"request");
+    let found = other.peek(&mut [0]).expect_err("nothing has come");
+    assert_eq!(found.kind(), ErrorKind::WouldBlock);
+    drop(other);
+    theirs.write_all(b"response").expect("room");
+    drop(theirs);
+    let report = driver.finished().report;
+    assert_eq!(driver.received[&key], b"response");
+    assert!(report.peer_fin && report.error.is_none(), "{report:?}");
 }
 
 /// By then a second `shutdown` would fail with ENOTCONN, and tell nothing of the first.
