@@ -13,18 +13,6 @@ const COUNTS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// Deadlines of a teardown are at most this far away, by default.
 const FARTHEST_MS: u64 = 30_000;
 
-/// The same numbers in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
 struct Filled {
     wheel: Wheel,
     origin: Instant,
@@ -35,19 +23,18 @@ struct Filled {
 }
 
 fn filled(count: usize) -> Filled {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    // The same numbers in every run.
+    let mut random = fastrand::Rng::with_seed(1);
     let origin = Instant::now();
     let mut wheel = Wheel::new(origin);
     let at: Vec<_> = (0..count)
-        .map(|_| origin + Duration::from_millis(1 + random.below(FARTHEST_MS)))
+        .map(|_| origin + Duration::from_millis(random.u64(1..=FARTHEST_MS)))
         .collect();
     for (key, at) in at.iter().enumerate() {
         wheel.arm(key, *at);
     }
     let mut shuffled: Vec<_> = (0..count).collect();
-    for last in (1..count).rev() {
-        shuffled.swap(last, random.below(last as u64 + 1) as usize);
-    }
+    random.shuffle(&mut shuffled);
     Filled {
         wheel,
         origin,

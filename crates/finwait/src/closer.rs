@@ -38,9 +38,10 @@ use socket::Watched;
 /// # Work per turn
 ///
 /// A turn gives each ready teardown at most 16 reads or 64 KiB (one call of up to 1 MiB where the
-/// OS discards without copying, of up to 256 KiB to write), and serves at most [`turn_size`](Self::turn_size) of them; the
-/// others come first in the next turn, and `poll_timeout` is zero until then. So a flooding peer
-/// delays nobody, and the caller's own connections get their share.
+/// OS discards without copying, of up to 256 KiB to write), and serves at most
+/// [`turn_size`](Self::turn_size) of them; the others come first in the next turn, and `poll_timeout`
+/// is zero until then. So a peer that floods delays each of the others by no more than its share of a
+/// turn, and the caller's own connections have theirs between two turns.
 ///
 /// # Time
 ///

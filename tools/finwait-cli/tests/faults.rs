@@ -8,6 +8,8 @@
 mod common;
 #[path = "faults/network.rs"]
 mod network;
+#[path = "../../../crates/finwait/tests/common/own_network.rs"]
+mod own_network;
 
 use std::process::Stdio;
 

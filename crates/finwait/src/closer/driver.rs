@@ -25,8 +25,8 @@ const MAX_DRAINING: usize = 16_384;
 /// (docs/verification.md).
 const TURN_SIZE: usize = 1_024;
 /// What one teardown may receive or write in one turn, in calls and in bytes.
-pub(super) const TURN_CALLS: u32 = 16;
-pub(super) const TURN_BYTES: usize = 64 << 10;
+const TURN_CALLS: u32 = 16;
+const TURN_BYTES: usize = 64 << 10;
 const IDLE: u32 = 0;
 
 #[derive(Debug)]

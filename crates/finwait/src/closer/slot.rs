@@ -7,7 +7,7 @@ use crate::teardown::{Receive, Teardown};
 use crate::trace::Trace;
 
 /// What one call may write: a kernel that takes megabytes at once would take the time of others.
-pub(super) const WRITE_BYTES: usize = 256 << 10;
+const WRITE_BYTES: usize = 256 << 10;
 
 #[derive(Debug)]
 pub(super) struct Slot<S, B> {

@@ -1,15 +1,14 @@
 //! Connections, a loop around one `Closer`, faults, and what is checked of every teardown.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use finwait::{Clock, Closer, Ending, Fin, FinishOn, Key, Limits, OnDeadline, OnLimit, Report};
 use mio::{Events, Poll, Token};
 
 use crate::common::{BOUND, fill, ms};
+use crate::own_network::run;
 
 /// What the deadlines are kept in (`deadlines.rs`).
 const TICK: Duration = ms(1);
@@ -335,21 +334,4 @@ fn sockets() -> Vec<Vec<String>> {
 
 fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("proc").count()
-}
-
-/// Its stdout; anything but success is a failure of the test.
-#[track_caller]
-pub(crate) fn run(program: &str, args: &[&str], stdin: &str) -> String {
-    let mut child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
-    let mut input = child.stdin.take().expect("a pipe");
-    input.write_all(stdin.as_bytes()).expect("it reads");
-    drop(input);
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{program} {args:?}: {stdin}");
-    String::from_utf8(output.stdout).expect("UTF-8")
 }

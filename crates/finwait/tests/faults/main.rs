@@ -15,6 +15,8 @@
 mod common;
 mod lab;
 mod namespace;
+#[path = "../common/own_network.rs"]
+mod own_network;
 mod truth;
 
 mod flags;

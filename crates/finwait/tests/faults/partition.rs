@@ -6,8 +6,9 @@ use std::sync::mpsc;
 use finwait::{Delivered, Ending, Fin, Limits, OnDeadline, Phase};
 
 use crate::common::{BOUND, Peer, tells};
-use crate::lab::{FIN_WAIT_2, long, policies, run, short};
+use crate::lab::{FIN_WAIT_2, long, policies, short};
 use crate::namespace::alone;
+use crate::own_network::run;
 use crate::truth::{CONFIRM, DRAIN_IDLE, FLUSH_IDLE, is_graceful, is_one_of, says};
 
 /// More than the buffers of both ends take.

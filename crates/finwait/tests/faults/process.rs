@@ -9,8 +9,9 @@ use std::sync::mpsc;
 use finwait::{Delivered, Ending, FinishOn, Phase};
 
 use crate::common::Peer;
-use crate::lab::{FIN_WAIT_2, long, policies, run, short};
+use crate::lab::{FIN_WAIT_2, long, policies, short};
 use crate::namespace::alone;
+use crate::own_network::run;
 use crate::truth::{Allowed, DRAIN_IDLE, FLUSH_IDLE, is_graceful, is_one_of, reset, says};
 
 /// More than the buffers of both ends take.

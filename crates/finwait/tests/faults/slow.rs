@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use finwait::{Delivered, FinishOn, Limits};
 
 use crate::common::{BOUND, Peer, ms, tells};
-use crate::lab::{long, policies, run, short};
+use crate::lab::{long, policies, short};
 use crate::namespace::alone;
+use crate::own_network::run;
 use crate::truth::{
     Allowed, DRAIN_IDLE, DRAIN_TOTAL, FLUSH_IDLE, FLUSH_TOTAL, agrees, is_graceful, is_one_of,
     read_all, says,

@@ -1,13 +1,7 @@
 //! A network of a test's own, and what goes wrong in it.
 
-use std::any::type_name;
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
-
 use crate::common::skipped;
-
-/// Set in the program inside.
-const INSIDE: &str = "FINWAIT_CLI_FAULTS_INSIDE";
+use crate::own_network::{is_inside, passes_inside, run};
 
 /// Small segments, so that what is lost is a part of a stream, and not 64 KiB of it at once.
 const LINK: &str =
@@ -23,42 +17,12 @@ const LISTEN: &str = "0A";
 /// program once more. Tests may run at once, and none leaves a rule, a port or a process behind.
 #[track_caller]
 pub(crate) fn alone<T>(test: T, script: impl FnOnce(&Network)) {
-    if std::env::var_os(INSIDE).is_some() {
+    if is_inside() {
         return script(&Network::new());
     }
-    let tried = in_namespace("true").output();
-    if !tried.is_ok_and(|output| output.status.success()) {
-        return skipped("root with unshare, ip, ss and nft");
+    if !passes_inside(&test, LINK, &[]) {
+        skipped("root with unshare, ip, ss and nft");
     }
-    let name = name_of(&test);
-    let program = std::env::current_exe().expect("this program has a path");
-    let mut inside = in_namespace("exec \"$0\" \"$@\"");
-    inside.arg(program).args(["--exact", name, "--nocapture"]);
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = inside.output().expect("unshare runs");
-    let said = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
-    // A name that nobody has would be a success without a test.
-    let passed = status.success() && said.contains("1 passed");
-    assert!(passed, "{status}, in its namespace:\n{said}");
-    print!("{said}");
-}
-
-/// `faults::a_test` is known to the harness as `a_test`.
-fn name_of<T>(_: &T) -> &'static str {
-    let path = type_name::<T>();
-    path.split_once("::").map_or(path, |(_, name)| name)
-}
-
-fn in_namespace(script: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command
-        .args(["-n", "sh", "-ec", &format!("{LINK}; {script}")])
-        .env(INSIDE, "1")
-        .stdin(Stdio::null());
-    command
 }
 
 /// The network that this process has to itself.
@@ -155,21 +119,4 @@ pub(crate) fn port(addr: &str) -> u16 {
 
 fn nft(commands: &str) {
     run("nft", &["-f", "-"], commands);
-}
-
-/// Its stdout; anything but success is a failure of the test.
-#[track_caller]
-fn run(program: &str, args: &[&str], stdin: &str) -> String {
-    let mut child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
-    let mut input = child.stdin.take().expect("a pipe");
-    input.write_all(stdin.as_bytes()).expect("it reads");
-    drop(input);
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{program} {args:?}: {stdin}");
-    String::from_utf8(output.stdout).expect("UTF-8")
 }
