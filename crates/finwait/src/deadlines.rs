@@ -44,9 +44,11 @@ impl Deadlines {
 
     /// Sees to it that `key` comes out at or before `at`.
     pub(crate) fn arm(&mut self, key: usize, at: Instant) {
-        let after = at.saturating_duration_since(self.origin).as_nanos();
+        let after = at.saturating_duration_since(self.origin);
         // Rounded up: an entry that came out before its time would be looked at for nothing.
-        let tick = u64::try_from(after.div_ceil(1_000_000)).unwrap_or(u64::MAX - 1);
+        let part = after.subsec_nanos().div_ceil(1_000_000);
+        let tick = (after.as_secs().saturating_mul(1_000)).saturating_add(u64::from(part));
+        let tick = tick.min(UNARMED - 1);
         if self.ticks.len() <= key {
             self.ticks.resize(key + 1, UNARMED);
         }
@@ -73,8 +75,13 @@ impl Deadlines {
 
     /// The next key whose time has come.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<usize> {
-        let reached = now.saturating_duration_since(self.origin).as_millis();
-        let reached = u64::try_from(reached).unwrap_or(u64::MAX - 1);
+        let reached = now.saturating_duration_since(self.origin);
+        let part = u64::from(reached.subsec_millis());
+        let reached = reached
+            .as_secs()
+            .saturating_mul(1_000)
+            .saturating_add(part)
+            .min(UNARMED - 1);
         while let Some((slot, tick)) = self.next_slot().filter(|&(_, tick)| tick <= reached) {
             self.elapsed = tick;
             if (slot as usize) < SLOTS {

@@ -19,32 +19,29 @@ impl Span {
 
     /// Rounds down: for a moment that has been reached.
     pub(crate) fn reached(elapsed: Duration) -> Self {
-        let micros = elapsed.as_micros();
-        if micros < u128::from(MILLIS) {
-            Self(micros as u32)
-        } else {
-            Self::from_millis(micros / 1_000)
-        }
+        Self::from_micros(micros(elapsed, elapsed.subsec_micros()), u64::wrapping_div)
     }
 
     /// Rounds up: for a bound, which may fire a little late but never early.
     pub(crate) fn bound(bound: Duration) -> Self {
-        let micros = bound.as_nanos().div_ceil(1_000);
-        if micros < u128::from(MILLIS) {
+        Self::from_micros(
+            micros(bound, bound.subsec_nanos().div_ceil(1_000)),
+            u64::div_ceil,
+        )
+    }
+
+    fn from_micros(micros: u64, to_millis: fn(u64, u64) -> u64) -> Self {
+        if micros < u64::from(MILLIS) {
             Self(micros as u32)
         } else {
-            Self::from_millis(micros.div_ceil(1_000))
+            let longest = u64::from(Self::LONGEST.0 - MILLIS);
+            Self(MILLIS | (to_millis(micros, 1_000).min(longest) as u32))
         }
     }
 
     /// [`Self::bound`] of a bound that may be absent.
     pub(crate) fn optional(bound: Option<Duration>) -> Self {
         bound.map_or(Self::NEVER, Self::bound)
-    }
-
-    fn from_millis(millis: u128) -> Self {
-        let longest = u128::from(Self::LONGEST.0 - MILLIS);
-        Self(MILLIS | (millis.min(longest) as u32))
     }
 
     pub(crate) fn is_never(self) -> bool {
@@ -64,6 +61,10 @@ impl Span {
 
     /// This moment plus a bound; never stays never.
     pub(crate) fn plus(self, bound: Self) -> Self {
+        // The usual case: both in microseconds, and the sum too.
+        if self.0 < MILLIS && bound.0 < MILLIS && self.0 + bound.0 < MILLIS {
+            return Self(self.0 + bound.0);
+        }
         match (self.duration(), bound.duration()) {
             (Some(a), Some(b)) => Self::bound(a + b),
             _ => Self::NEVER,
@@ -77,6 +78,13 @@ impl Span {
             _ => Duration::ZERO,
         }
     }
+}
+
+/// Whole seconds, and a part of one, without the division of 128 bits that `as_micros` is spared but
+/// its rounding is not.
+fn micros(time: Duration, part: u32) -> u64 {
+    let whole = time.as_secs().saturating_mul(1_000_000);
+    whole.saturating_add(u64::from(part))
 }
 
 #[cfg(test)]

@@ -176,7 +176,11 @@ impl Teardown {
     /// with `now`, not an event that could be lost.
     #[must_use]
     pub fn poll(&self, now: Instant) -> Action {
-        let at = self.at(now);
+        self.poll_at(self.at(now))
+    }
+
+    #[inline]
+    pub(crate) fn poll_at(&self, at: Span) -> Action {
         match self.state {
             State::Flush { stall_at, look_at } => {
                 let (cap, _) = self.cap();
@@ -266,7 +270,11 @@ impl Teardown {
 
     /// Takes what happened. The only mutation.
     pub fn handle(&mut self, event: Event, now: Instant) {
-        let at = self.at(now);
+        self.handle_at(event, self.at(now));
+    }
+
+    #[inline]
+    pub(crate) fn handle_at(&mut self, event: Event, at: Span) {
         match self.state {
             State::Flush { stall_at, look_at } => self.in_flush(stall_at, look_at, event, at),
             State::HalfClose => self.in_half_close(event, at),
@@ -354,7 +362,7 @@ impl Teardown {
         self.unwritten
     }
 
-    fn at(&self, now: Instant) -> Span {
+    pub(crate) fn at(&self, now: Instant) -> Span {
         Span::reached(now.saturating_duration_since(self.started))
     }
 

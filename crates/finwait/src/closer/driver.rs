@@ -127,11 +127,12 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
+        let at = slot.teardown.at(now);
         if readable {
-            slot.teardown.handle(Event::Readable, now);
+            slot.teardown.handle_at(Event::Readable, at);
         }
         if writable {
-            slot.teardown.handle(Event::Writable, now);
+            slot.teardown.handle_at(Event::Writable, at);
         }
         self.queue(index);
     }
@@ -244,8 +245,9 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         slot.queued = false;
         let key = slot.key(index);
         let (mut calls, mut bytes) = (TURN_CALLS, TURN_BYTES);
+        let at = slot.teardown.at(now);
         loop {
-            let action = slot.teardown.poll(now);
+            let action = slot.teardown.poll_at(at);
             let event = match action {
                 Action::Wait { until } => {
                     if let Some(at) = until {
@@ -274,7 +276,7 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
                 self.idle.remove(index);
                 self.idle.push(IDLE, index);
             }
-            slot.teardown.handle(event, now);
+            slot.teardown.handle_at(event, at);
             slot.trace.phase(slot.teardown.phase());
         }
     }
