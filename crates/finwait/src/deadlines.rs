@@ -9,7 +9,9 @@ use crate::rings::Rings;
 ///
 /// A key has at most one entry. Moving a deadline *later* leaves the entry where it is: it comes
 /// out early, its teardown says that nothing is due yet, and is armed anew. So a busy connection,
-/// whose idle deadline moves with every read, costs nothing here.
+/// whose idle deadline moves with every read, costs nothing here. Cancelling leaves it there, too,
+/// with a mark: it is dropped when its slot opens, unless the key's next teardown has taken it over
+/// as an entry that is early.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
     origin: Instant,
@@ -19,8 +21,10 @@ pub(crate) struct Deadlines {
     occupied: [u64; LEVELS],
     /// One ring per slot.
     slots: Rings,
-    /// The tick of each key's entry, or `UNARMED`.
+    /// The tick of each key's entry, or `UNARMED`; with `CANCELLED` if nobody waits for it.
     ticks: Vec<u64>,
+    /// How many entries somebody waits for.
+    live: usize,
 }
 
 /// Six digits of six bits: two years in milliseconds. Anything later is kept at the far end, comes
@@ -30,6 +34,8 @@ const BITS: u32 = 6;
 const SLOTS: usize = 1 << BITS;
 const FARTHEST: u64 = (1 << (BITS * LEVELS as u32)) - 1;
 const UNARMED: u64 = u64::MAX;
+const CANCELLED: u64 = 1 << 63;
+const LATEST: u64 = CANCELLED - 1;
 
 impl Deadlines {
     pub(crate) fn new(origin: Instant) -> Self {
@@ -39,6 +45,7 @@ impl Deadlines {
             occupied: [0; LEVELS],
             slots: Rings::new((LEVELS * SLOTS) as u32),
             ticks: Vec::new(),
+            live: 0,
         }
     }
 
@@ -48,27 +55,41 @@ impl Deadlines {
         // Rounded up: an entry that came out before its time would be looked at for nothing.
         let part = after.subsec_nanos().div_ceil(1_000_000);
         let tick = (after.as_secs().saturating_mul(1_000)).saturating_add(u64::from(part));
-        let tick = tick.min(UNARMED - 1);
+        let tick = tick.min(LATEST);
         if self.ticks.len() <= key {
             self.ticks.resize(key + 1, UNARMED);
         }
-        if self.ticks[key] <= tick {
-            return;
+        let entry = self.ticks[key];
+        if entry == UNARMED {
+            self.live += 1;
+        } else {
+            let (filed, waited_for) = (entry & LATEST, entry & CANCELLED == 0);
+            self.live += usize::from(!waited_for);
+            if filed <= tick {
+                self.ticks[key] = filed;
+                return;
+            }
+            self.unlink(key);
         }
-        self.cancel(key);
         self.insert(key, tick.max(self.elapsed));
     }
 
     /// Takes back `key`'s entry, if it has one.
     pub(crate) fn cancel(&mut self, key: usize) {
-        if self.ticks.get(key).is_some_and(|&tick| tick != UNARMED) {
-            self.ticks[key] = UNARMED;
-            self.unlink(key);
+        // `UNARMED` has the mark as well.
+        if let Some(tick) = self.ticks.get_mut(key)
+            && *tick & CANCELLED == 0
+        {
+            *tick |= CANCELLED;
+            self.live -= 1;
         }
     }
 
     /// When to call [`pop`](Self::pop) next, at the latest.
     pub(crate) fn next(&self) -> Option<Instant> {
+        if self.live == 0 {
+            return None;
+        }
         let (_, tick) = self.next_slot()?;
         self.origin.checked_add(Duration::from_millis(tick))
     }
@@ -81,18 +102,22 @@ impl Deadlines {
             .as_secs()
             .saturating_mul(1_000)
             .saturating_add(part)
-            .min(UNARMED - 1);
+            .min(LATEST);
         while let Some((slot, tick)) = self.next_slot().filter(|&(_, tick)| tick <= reached) {
             self.elapsed = tick;
-            if (slot as usize) < SLOTS {
-                let key = self.slots.first(slot)?;
-                self.cancel(key);
-                return Some(key);
-            }
-            // A slot of a higher level opens: its entries go to where their lower digits say.
+            // Those of a higher level go to where their lower digits say.
             while let Some(key) = self.slots.first(slot) {
                 self.unlink(key);
-                self.insert(key, self.ticks[key]);
+                let tick = self.ticks[key];
+                if tick & CANCELLED != 0 {
+                    self.ticks[key] = UNARMED;
+                } else if (slot as usize) < SLOTS {
+                    self.ticks[key] = UNARMED;
+                    self.live -= 1;
+                    return Some(key);
+                } else {
+                    self.insert(key, tick);
+                }
             }
         }
         self.elapsed = self.elapsed.max(reached);
@@ -196,58 +221,82 @@ mod tests {
         assert_eq!(pop_all(&mut deadlines, origin + far), [0]);
     }
 
-    /// The wheel against a sorted map: random arms, cancels and turns.
+    /// The wheel against a sorted map: random arms, cancels and turns. As a driver does, the test
+    /// arms anew what comes out before its time.
     #[test]
     fn the_wheel_agrees_with_a_sorted_map() {
         let origin = test_origin();
-        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut next_random = |below: u64| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            random % below
-        };
+        let at = |tick| origin + Duration::from_millis(tick);
+        let mut random = fastrand::Rng::with_seed(1);
         let mut deadlines = Deadlines::new(origin);
+        // Of each key the tick that is waited for, ...
         let mut model = BTreeMap::<usize, u64>::new();
+        // ... and the earliest that it was armed with since it last came out.
+        let mut earliest = [u64::MAX; 200];
         let mut now = 0_u64;
         for _ in 0..200_000 {
-            let key = next_random(200) as usize;
-            match next_random(10) {
+            let key = random.usize(..200);
+            match random.u8(..10) {
                 0..=5 => {
-                    let bits = next_random(20);
-                    let tick = now + next_random(1 << bits);
-                    deadlines.arm(key, origin + Duration::from_millis(tick));
-                    let entry = model.entry(key).or_insert(tick);
-                    *entry = tick.min(*entry);
+                    let bits = random.u32(..20);
+                    let tick = now + random.u64(..1 << bits);
+                    deadlines.arm(key, at(tick));
+                    model.insert(key, tick);
+                    earliest[key] = tick.min(earliest[key]);
                 }
                 6..=7 => {
                     deadlines.cancel(key);
                     model.remove(&key);
                 }
                 _ => {
-                    let bits = next_random(14);
-                    now += next_random(1 << bits);
-                    let mut popped = pop_all(&mut deadlines, origin + Duration::from_millis(now));
-                    popped.sort_unstable();
-                    let due: Vec<_> = model
-                        .iter()
-                        .filter(|&(_, &t)| t <= now)
-                        .map(|(&k, _)| k)
-                        .collect();
-                    model.retain(|_, &mut tick| tick > now);
-                    assert_eq!(popped, due, "at {now}");
+                    let bits = random.u32(..14);
+                    now += random.u64(..1 << bits);
+                    while let Some(key) = deadlines.pop(at(now)) {
+                        let tick = model.remove(&key).expect("nobody waits for it");
+                        assert!(earliest[key] <= now, "{key} at {now}");
+                        earliest[key] = u64::MAX;
+                        if tick > now {
+                            deadlines.arm(key, at(tick));
+                            model.insert(key, tick);
+                            earliest[key] = tick;
+                        }
+                    }
+                    assert!(
+                        model.values().all(|&tick| tick > now),
+                        "at {now}: {model:?}"
+                    );
                 }
             }
-            let first = model
-                .values()
-                .min()
-                .map(|&t| origin + Duration::from_millis(t));
+            let first = model.values().min().map(|&tick| at(tick));
             match (deadlines.next(), first) {
                 (None, None) => {}
                 (Some(next), Some(first)) => assert!(next <= first),
                 (next, first) => panic!("the wheel says {next:?}, the map {first:?}"),
             }
         }
+    }
+
+    /// However many teardowns came and went, one that waits is woken for its own time, and for what
+    /// they left behind only as often as a slot of a higher level opens.
+    #[test]
+    fn what_was_cancelled_seldom_wakes() {
+        let origin = test_origin();
+        let at = |millis| origin + Duration::from_millis(millis);
+        let mut deadlines = Deadlines::new(origin);
+        for key in 0..10_000 {
+            deadlines.arm(key, at(1_000 + key as u64));
+            deadlines.cancel(key);
+        }
+        assert_eq!(deadlines.next(), None);
+        deadlines.arm(10_000, at(20_000));
+        let mut wakes = 0;
+        while let Some(next) = deadlines.next() {
+            wakes += 1;
+            if let Some(key) = deadlines.pop(next) {
+                assert_eq!((key, next), (10_000, at(20_000)));
+            }
+        }
+        assert!(wakes < 100, "{wakes}");
     }
 
     #[expect(
