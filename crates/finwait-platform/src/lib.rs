@@ -31,6 +31,7 @@
 
 #![doc(test(attr(deny(warnings))))]
 
+mod acks;
 mod errors;
 #[cfg_attr(unix, path = "family/unix.rs")]
 #[cfg_attr(windows, path = "family/windows.rs")]
@@ -67,6 +68,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 
 use socket2::SockRef;
 
+pub use acks::{acked_after_peer_fin, fin_acked, unacknowledged_payload};
 pub use errors::{
     classify_accept_error, classify_end, classify_lookup_error, describe_error,
     describe_lookup_error, error_meaning, error_name, is_reset_behind_fin,
@@ -191,25 +193,6 @@ pub fn unacknowledged<S: AsSocket>(socket: &S) -> io::Result<Option<u64>> {
     imp::unacknowledged(&SockRef::from(socket))
 }
 
-/// [`unacknowledged`], without the FIN where the system counts one.
-///
-/// `fin_pending`: our FIN was handed to the kernel and is not known to be acknowledged.
-///
-/// # Errors
-///
-/// As [`unacknowledged`].
-///
-/// # Portability
-///
-/// As [`unacknowledged`]; the FIN is taken off on Linux only.
-pub fn unacknowledged_payload<S: AsSocket>(
-    socket: &S,
-    fin_pending: bool,
-) -> io::Result<Option<u64>> {
-    let fin = u64::from(fin_pending && imp::QUEUE_COUNTS_FIN);
-    Ok(unacknowledged(socket)?.map(|queued| queued.saturating_sub(fin)))
-}
-
 /// Bytes written that have not even been sent once: what the peer's window or the congestion
 /// window holds back.
 ///
@@ -280,38 +263,6 @@ pub fn unread<S: AsSocket>(socket: &S) -> io::Result<Option<u64>> {
 /// Windows answers then has not been measured.
 pub fn tcp_info<S: AsSocket>(socket: &S) -> io::Result<Option<TcpInfo>> {
     imp::tcp_info(&SockRef::from(socket))
-}
-
-/// Whether the peer's TCP has acknowledged our FIN, and so everything that was written.
-///
-/// To be asked after [`half_close`] has succeeded; if that failed there is no FIN to ask about,
-/// and the answer means nothing. One `getsockopt` ([`tcp_info`]), and one `ioctl` more in CLOSED.
-///
-/// # Errors
-///
-/// Those of [`tcp_info`].
-///
-/// # Portability
-///
-/// Linux: FIN-WAIT-2 and TIME-WAIT are `Yes`; FIN-WAIT-1, CLOSING, LAST-ACK, and the states
-/// before a half-close, `No`. CLOSED comes after both a clean end and a reset, and the send queue
-/// ([`unacknowledged`]) tells which. Seen on Linux 6.18:
-///
-/// | half-closed, then | queue in CLOSED | answer |
-/// |---|---|---|
-/// | both FINs acknowledged, whoever was first | 0 | `Yes` |
-/// | reset while in FIN-WAIT-2 | 0 | `Yes` |
-/// | reset while the FIN waited behind 3,863,438 bytes | 3,863,439 | `No` |
-/// | reset with only the FIN unacknowledged (CLOSING) | 1 | `No` |
-/// | (reset *before* the half-close, which fails; all data acknowledged) | 0 | `Yes`: do not ask |
-///
-/// The queue keeps its count after [`take_error`]. An RST that acknowledges the FIN is not
-/// believed: the kernel drops the connection before it looks at that field.
-///
-/// macOS, the BSDs and Windows: the same states, but `Unknown` in CLOSED, and where [`tcp_info`] is
-/// `None`: in the fallback, under Wine, for any socket that is not TCP.
-pub fn fin_acked<S: AsSocket>(socket: &S) -> io::Result<FinAck> {
-    imp::fin_acked(&SockRef::from(socket))
 }
 
 /// Starts to connect to `target` from the address `source`, or from one that the system chooses.
