@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 calls() {
     local kind trace
     trace=$(mktemp)
-    for kind in floor closer tokio; do
+    for kind in floor closer closer-own tokio; do
         strace -o "$trace" "$contest" run "$kind" 1000 1 >/dev/null
         awk -v kind="$kind" '
             /^getrusage/ { looks++; next }
@@ -43,7 +43,7 @@ calls() {
 instructions() {
     local profile
     profile=$(mktemp)
-    for part in floor:bare::half_close_all closer:closer::close_all; do
+    for part in floor:bare::half_close_all closer:closer::close_registered closer-own:closer::close_all; do
         echo "${part%%:*}, instructions in user space of 10,000 teardowns:"
         valgrind -q --tool=callgrind --callgrind-out-file="$profile" --collect-atstart=no \
             --toggle-collect="finwait_benches::${part#*:}*" "$contest" run "${part%%:*}" 1000 10 >/dev/null
@@ -80,7 +80,7 @@ lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 for ((round = 1; round <= rounds; round++)); do
     for count in 1000 4000 9000; do
-        kinds=(floor closer tokio)
+        kinds=(floor closer closer-own tokio)
         [ "$count" -gt 1000 ] || kinds+=(threads)
         for kind in $(in_turn "$round" "${kinds[@]}"); do
             "${network[@]}" taskset -c 1 "$contest" run "$kind" "$count" "${batches[$count]}" 0 | tee -a "$lines" >&2

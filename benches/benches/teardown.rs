@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
-use finwait_benches::{Sources, close_all, establish};
+use finwait_benches::{Sources, close_all, closer_for, establish};
 use finwait_peer::{Options, Server};
 use mio::Poll;
 
@@ -52,8 +52,9 @@ fn teardown(c: &mut Criterion) {
 fn measure(target: std::net::SocketAddr, count: usize, sources: &mut Sources) -> Duration {
     let mut poll = Poll::new().expect("an event loop can be had");
     let streams = establish(&mut poll, target, count, sources).expect("connections on loopback");
+    let mut closer = closer_for(count);
     let started = Instant::now();
-    close_all(&mut poll, streams).expect("teardowns in order");
+    close_all(&mut poll, &mut closer, streams).expect("teardowns in order");
     started.elapsed()
 }
 

@@ -8,13 +8,17 @@ mod served;
 mod wheel;
 
 // Private to finwait, and meant to stay so: what the benches measure is the same source, compiled here.
+#[expect(
+    dead_code,
+    reason = "the wheel is measured, and what only its driver needs is not"
+)]
 #[path = "../../crates/finwait/src/deadlines.rs"]
 mod deadlines;
 #[path = "../../crates/finwait/src/rings.rs"]
 mod rings;
 
 pub use bare::{drain, half_close_all};
-pub use closer::close_all;
+pub use closer::{close_all, close_registered, closer_for};
 pub use connections::{Sources, establish};
 pub use meter::{Meter, Spent};
 pub use served::{Served, announce};

@@ -42,7 +42,7 @@ fn rate(text: &str) -> f64 {
 
 #[test]
 fn every_contestant_tears_all_connections_down_and_stands_in_the_table() {
-    let kinds = ["closer", "floor", "threads", "tokio"];
+    let kinds = ["closer", "closer-own", "floor", "threads", "tokio"];
     if platform::process_cpu_time().is_none() {
         // It measures nothing then, and says so.
         let output = run(CONTEST, &["run", "closer", "50", "2"]);

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::limits::Limits;
 use crate::report::Report;
 use crate::stream::Stream;
-use crate::teardown::{Receive, Teardown};
+use crate::teardown::{Receive, Rules, Teardown};
 
 mod driver;
 mod slot;
@@ -57,7 +57,31 @@ use socket::Watched;
 pub struct Closer<B = Vec<u8>> {
     first_token: usize,
     limits: Limits,
+    rules: Rules,
     driver: Driver<Watched, B>,
+}
+
+/// Who sees to it that a socket's readiness is told. Made with `From`: what takes an `impl Into<Watch>`
+/// takes a [`Registry`] as it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Watch<'r> {
+    /// The `Closer` registers the socket here, or registers it anew if it is registered already, under
+    /// a token of its own. Its events are for [`Closer::handle`].
+    By(&'r Registry),
+    /// It stays registered as it is, under the caller's token: one system call less for each teardown,
+    /// and often one wake-up. Each event under that token is for [`Closer::handle_for`] from now on,
+    /// until the teardown is over.
+    ///
+    /// It must be registered for [`READABLE`](mio::Interest::READABLE) and
+    /// [`WRITABLE`](mio::Interest::WRITABLE). Without the second unsent bytes may stay unsent until a
+    /// clock ends the teardown, and on Linux the acknowledgement of our FIN is noticed later.
+    Kept,
+}
+
+impl<'r> From<&'r Registry> for Watch<'r> {
+    fn from(registry: &'r Registry) -> Self {
+        Self::By(registry)
+    }
 }
 
 /// Names one teardown of one [`Closer`], and never another one after it.
@@ -93,6 +117,7 @@ impl<B: AsRef<[u8]>> Closer<B> {
     pub fn new(first_token: Token, limits: Limits, now: Instant) -> Self {
         Self {
             first_token: first_token.0,
+            rules: Rules::new(&limits),
             limits,
             driver: Driver::new(now),
         }
@@ -121,57 +146,54 @@ impl<B: AsRef<[u8]>> Closer<B> {
     ///
     /// Nothing is done before the next turn, and nothing can fail here: a socket that cannot be
     /// registered is closed and reported as [`Ending::Failed`](crate::Ending::Failed).
-    pub fn close(
+    pub fn close<'r>(
         &mut self,
-        registry: &Registry,
+        watch: impl Into<Watch<'r>>,
         stream: impl Into<Stream>,
         unsent: B,
         now: Instant,
     ) -> Key {
-        let limits = self.limits;
-        self.begin(
-            registry,
-            stream.into(),
-            unsent,
-            Receive::Discard,
-            &limits,
-            now,
-        )
+        let teardown = self.teardown(&self.limits, Receive::Discard, &unsent, now);
+        self.admit(watch.into(), stream.into(), unsent, teardown, now)
     }
 
     /// The same, delivering what still comes: [`turn_with`](Self::turn_with) hands it out. This is
     /// how a client gets its response after its half-close.
-    pub fn finish(
+    pub fn finish<'r>(
         &mut self,
-        registry: &Registry,
+        watch: impl Into<Watch<'r>>,
         stream: impl Into<Stream>,
         unsent: B,
         now: Instant,
     ) -> Key {
-        let limits = self.limits;
-        self.begin(
-            registry,
-            stream.into(),
-            unsent,
-            Receive::Deliver,
-            &limits,
-            now,
-        )
+        let teardown = self.teardown(&self.limits, Receive::Deliver, &unsent, now);
+        self.admit(watch.into(), stream.into(), unsent, teardown, now)
     }
 
     /// [`close`](Self::close) or [`finish`](Self::finish) with limits for this connection alone.
-    pub fn begin(
+    pub fn begin<'r>(
         &mut self,
-        registry: &Registry,
+        watch: impl Into<Watch<'r>>,
         stream: Stream,
         unsent: B,
         receive: Receive,
         limits: &Limits,
         now: Instant,
     ) -> Key {
-        let unwritten = unsent.as_ref().len() as u64;
-        let teardown = Teardown::new(limits, receive, unwritten, now);
-        self.admit(registry, stream, unsent, teardown, now)
+        let teardown = self.teardown(limits, receive, &unsent, now);
+        self.admit(watch.into(), stream, unsent, teardown, now)
+    }
+
+    /// Takes note of an event of a socket that was handed over with [`Watch::Kept`]; `false` if that
+    /// teardown is over.
+    pub fn handle_for(&mut self, key: Key, event: &mio::event::Event, now: Instant) -> bool {
+        self.driver.has(key) && self.note(key.index(), event, now)
+    }
+
+    /// Makes room for so many more teardowns at once, so that none of them has to wait for memory. Room
+    /// is made in steps without it; what is there is kept.
+    pub fn reserve(&mut self, more: usize) {
+        self.driver.reserve(more);
     }
 
     /// Takes note of an event of `Poll::poll`; `false` if its token is not one of ours.
@@ -179,9 +201,14 @@ impl<B: AsRef<[u8]>> Closer<B> {
         let Some(index) = event.token().0.checked_sub(self.first_token) else {
             return false;
         };
+        // Else of a teardown that is over, within our range of tokens.
+        self.note(index, event, now) || index < self.driver.max_draining
+    }
+
+    /// `false` if no teardown has this index.
+    fn note(&mut self, index: usize, event: &mio::event::Event, now: Instant) -> bool {
         let Some(socket) = self.driver.socket(index) else {
-            // Of a teardown that is over, within our range of tokens.
-            return index < self.driver.max_draining;
+            return false;
         };
         socket.end.note(event);
         // Every flag but plain writability means that a read may tell something.
@@ -245,18 +272,29 @@ impl<B: AsRef<[u8]>> Closer<B> {
         self.driver.is_empty()
     }
 
+    fn teardown(&self, limits: &Limits, receive: Receive, unsent: &B, now: Instant) -> Teardown {
+        let unwritten = unsent.as_ref().len() as u64;
+        if *limits == self.limits {
+            return Teardown::by(&self.rules, receive, unwritten, now);
+        }
+        Teardown::new(limits, receive, unwritten, now)
+    }
+
     fn admit(
         &mut self,
-        registry: &Registry,
+        watch: Watch<'_>,
         stream: Stream,
         unsent: B,
         teardown: Teardown,
         now: Instant,
     ) -> Key {
         let first_token = self.first_token;
-        let watch = |socket: &mut Watched, index: usize| match first_token.checked_add(index) {
-            Some(token) => socket.stream.watch(registry, Token(token)),
-            None => Err(std::io::ErrorKind::InvalidInput.into()),
+        let watch = |socket: &mut Watched, index: usize| match watch {
+            Watch::Kept => Ok(()),
+            Watch::By(registry) => match first_token.checked_add(index) {
+                Some(token) => socket.stream.watch(registry, Token(token)),
+                None => Err(std::io::ErrorKind::InvalidInput.into()),
+            },
         };
         self.driver
             .admit(Watched::new(stream), unsent, teardown, now, watch)
@@ -272,9 +310,9 @@ impl<B: AsRef<[u8]> + Default> Closer<B> {
     ///
     /// The caller has half-closed only if its `shutdown` returned without an error. A socket whose
     /// `shutdown` failed is one for [`close`](Self::close), which finds out why.
-    pub fn drain(
+    pub fn drain<'r>(
         &mut self,
-        registry: &Registry,
+        watch: impl Into<Watch<'r>>,
         stream: impl Into<Stream>,
         receive: Receive,
         limits: &Limits,
@@ -282,6 +320,6 @@ impl<B: AsRef<[u8]> + Default> Closer<B> {
     ) -> Key {
         let mut teardown = Teardown::new(limits, receive, 0, now);
         teardown.handle(Event::HalfClosed, now);
-        self.admit(registry, stream.into(), B::default(), teardown, now)
+        self.admit(watch.into(), stream.into(), B::default(), teardown, now)
     }
 }

@@ -49,6 +49,12 @@ impl Deadlines {
         }
     }
 
+    /// Room for the keys below `keys`.
+    pub(crate) fn reserve(&mut self, keys: usize) {
+        (self.ticks).reserve_exact(keys.saturating_sub(self.ticks.len()));
+        self.slots.reserve(keys);
+    }
+
     /// Sees to it that `key` comes out at or before `at`.
     pub(crate) fn arm(&mut self, key: usize, at: Instant) {
         let after = at.saturating_duration_since(self.origin);

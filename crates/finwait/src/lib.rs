@@ -152,7 +152,7 @@ mod trace;
 #[cfg(feature = "mio")]
 pub use blocking::{close, finish};
 #[cfg(feature = "mio")]
-pub use closer::{Closer, Finished, Key};
+pub use closer::{Closer, Finished, Key, Watch};
 #[cfg(feature = "mio")]
 pub use peer_end::PeerEnd;
 #[cfg(feature = "mio")]

@@ -24,6 +24,12 @@ impl Rings {
         Self { rings, nodes }
     }
 
+    /// Room for the keys below `keys`.
+    pub(crate) fn reserve(&mut self, keys: usize) {
+        let nodes = self.rings as usize + keys;
+        (self.nodes).reserve_exact(nodes.saturating_sub(self.nodes.len()));
+    }
+
     fn node(&self, key: usize) -> u32 {
         // Keys are slab indices of open sockets: far below 2^32.
         self.rings + key as u32

@@ -71,8 +71,21 @@ impl Span {
         }
     }
 
+    /// A quarter of this time; never stays never.
+    pub(crate) fn quarter(self) -> Self {
+        if self.0 < MILLIS {
+            return Self(self.0.div_ceil(4));
+        }
+        self.duration()
+            .map_or(Self::NEVER, |time| Self::bound(time / 4))
+    }
+
     /// From `earlier` to this moment, zero if it did not come to either.
     pub(crate) fn since(self, earlier: Self) -> Duration {
+        // The usual case: both in microseconds.
+        if self.0 < MILLIS && earlier.0 < MILLIS {
+            return Duration::from_micros(u64::from(self.0.saturating_sub(earlier.0)));
+        }
         match (self.duration(), earlier.duration()) {
             (Some(a), Some(b)) => a.saturating_sub(b),
             _ => Duration::ZERO,

@@ -126,10 +126,10 @@ impl Stream {
         }
     }
 
-    /// What is acknowledged, given what has become of our FIN so far.
-    pub(crate) fn ack(&self, fin: Fin) -> Event {
+    /// What is acknowledged, given what has become of our FIN so far, and whether the peer's was read.
+    pub(crate) fn ack(&self, fin: Fin, peer_fin: bool) -> Event {
         match self {
-            Self::Tcp(stream) => tcp_ack(stream, fin),
+            Self::Tcp(stream) => tcp_ack(stream, fin, peer_fin),
             #[cfg(unix)]
             Self::Unix(_) => {
                 let fin = if fin == Fin::NotSent {
@@ -164,15 +164,21 @@ impl Stream {
     }
 }
 
-fn tcp_ack(stream: &TcpStream, fin: Fin) -> Event {
+fn tcp_ack(stream: &TcpStream, fin: Fin, peer_fin: bool) -> Event {
+    if fin != Fin::NotSent && peer_fin {
+        let unknown = (platform::FinAck::Unknown, None);
+        let (fin, unacknowledged) = platform::acked_after_peer_fin(stream).unwrap_or(unknown);
+        return Event::Ack {
+            fin: acknowledged(fin),
+            unacknowledged,
+        };
+    }
     // Without a FIN there is none to ask about, and the OS's answer would mean nothing.
     let acknowledged = match fin {
         Fin::NotSent => Acknowledged::No,
-        Fin::Queued | Fin::Acked | Fin::Unknown => match platform::fin_acked(stream) {
-            Ok(platform::FinAck::Yes) => Acknowledged::Yes,
-            Ok(platform::FinAck::No) => Acknowledged::No,
-            Ok(platform::FinAck::Unknown) | Err(_) => Acknowledged::Unknown,
-        },
+        Fin::Queued | Fin::Acked | Fin::Unknown => {
+            platform::fin_acked(stream).map_or(Acknowledged::Unknown, acknowledged)
+        }
     };
     let unacknowledged = if acknowledged == Acknowledged::Yes {
         Some(0)
@@ -182,6 +188,14 @@ fn tcp_ack(stream: &TcpStream, fin: Fin) -> Event {
     Event::Ack {
         fin: acknowledged,
         unacknowledged,
+    }
+}
+
+fn acknowledged(fin: platform::FinAck) -> Acknowledged {
+    match fin {
+        platform::FinAck::Yes => Acknowledged::Yes,
+        platform::FinAck::No => Acknowledged::No,
+        platform::FinAck::Unknown => Acknowledged::Unknown,
     }
 }
 

@@ -15,6 +15,8 @@ mod flush;
 mod shared;
 
 use bounds::{Bounds, Finish};
+
+pub(crate) use bounds::Rules;
 use clocks::quarter;
 
 /// One connection's teardown, as a machine without a socket and without a clock.
@@ -141,7 +143,11 @@ impl Teardown {
     /// Begins a teardown with `unwritten` bytes that are still to be written before the FIN.
     #[must_use]
     pub fn new(limits: &Limits, receive: Receive, unwritten: u64, now: Instant) -> Self {
-        let bounds = Bounds::new(limits);
+        Self::by(&Rules::new(limits), receive, unwritten, now)
+    }
+
+    pub(crate) fn by(rules: &Rules, receive: Receive, unwritten: u64, now: Instant) -> Self {
+        let bounds = rules.bounds;
         let state = if unwritten == 0 {
             State::HalfClose
         } else {
@@ -156,7 +162,7 @@ impl Teardown {
             received: 0,
             unacked: UNKNOWN,
             unread: UNKNOWN,
-            drain_bytes: limits.drain_bytes.unwrap_or(u64::MAX),
+            drain_bytes: rules.drain_bytes,
             bounds,
             stop_at: Span::NEVER,
             fin_at: Span::NEVER,
@@ -325,7 +331,7 @@ impl Teardown {
         Some(Report {
             ending,
             fin: self.fin,
-            peer_fin: !self.eof_at.is_never(),
+            peer_fin: self.peer_fin(),
             error: self.error,
             aborted: self.aborts(ending),
             unwritten_bytes: self.unwritten,
@@ -360,6 +366,11 @@ impl Teardown {
     #[must_use]
     pub fn unwritten_bytes(&self) -> u64 {
         self.unwritten
+    }
+
+    /// Whether the peer's FIN was read.
+    pub(crate) fn peer_fin(&self) -> bool {
+        !self.eof_at.is_never()
     }
 
     pub(crate) fn at(&self, now: Instant) -> Span {

@@ -4,7 +4,8 @@
 //!   of its own, and tears all of them down: half-close, read until the peer's FIN, close. The clock
 //!   runs from the first half-close to the last close. BATCHES times; it prints one line, which
 //!   `contest table` reads. With CORE the server runs there, by `taskset`.
-//! - KIND is `floor`, `closer`, `tokio` (a task for each connection) or `threads` (a thread for each).
+//! - KIND is `floor`, `closer`, `closer-own` (a `Closer` that gives each socket a token of its own),
+//!   `tokio` (a task for each connection) or `threads` (a thread for each).
 //! - `contest table` reads such lines from stdin: the first of each kind are a round, the second too.
 //! - `contest peer COUNT` is the server.
 //!
@@ -19,7 +20,10 @@ use std::io;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use finwait_benches::{Meter, Served, Sources, Spent, close_all, establish, half_close_all};
+use finwait_benches::{
+    Meter, Served, Sources, Spent, close_all, close_registered, closer_for, establish,
+    half_close_all,
+};
 use finwait_platform as platform;
 use mio::net::TcpStream;
 use mio::{Events, Poll};
@@ -57,10 +61,11 @@ fn run(kind: &str, count: &str, batches: &str, core: Option<&str>) -> io::Result
     let contestant: fn(Poll, Vec<TcpStream>) -> io::Result<Spent> = match kind {
         "floor" => floor,
         "closer" => closer,
+        "closer-own" => closer_own,
         "tokio" => |_, streams| tasks::tear_down(to_std(streams)),
         "threads" => |_, streams| threads::tear_down(to_std(streams)),
         _ => {
-            let why = format!("KIND is floor, closer, tokio or threads, not {kind}");
+            let why = format!("KIND is floor, closer, closer-own, tokio or threads, not {kind}");
             return Err(io::Error::other(why));
         }
     };
@@ -155,8 +160,17 @@ fn floor(mut poll: Poll, streams: Vec<TcpStream>) -> io::Result<Spent> {
     meter.spent()
 }
 
+/// The `Closer` is there, with room for them, when the clock starts, as are tokio's tasks.
 fn closer(mut poll: Poll, streams: Vec<TcpStream>) -> io::Result<Spent> {
+    let mut closer = closer_for(streams.len());
     let meter = Meter::start()?;
-    close_all(&mut poll, streams)?;
+    close_registered(&mut poll, &mut closer, streams)?;
+    meter.spent()
+}
+
+fn closer_own(mut poll: Poll, streams: Vec<TcpStream>) -> io::Result<Spent> {
+    let mut closer = closer_for(streams.len());
+    let meter = Meter::start()?;
+    close_all(&mut poll, &mut closer, streams)?;
     meter.spent()
 }

@@ -15,6 +15,7 @@ use crate::deadlines::Deadlines;
 use crate::event::{Action, Event};
 use crate::report::{Operation, OsError};
 use crate::rings::Rings;
+use crate::span::Span;
 use crate::teardown::Teardown;
 use crate::trace::Trace;
 
@@ -27,6 +28,8 @@ const TURN_SIZE: usize = 1_024;
 /// What one teardown may receive or write in one turn, in calls and in bytes.
 const TURN_CALLS: u32 = 16;
 const TURN_BYTES: usize = 64 << 10;
+/// Room is made by this part of what is there: doubling would leave half of it to nobody.
+const GROWTH: usize = 8;
 const IDLE: u32 = 0;
 
 #[derive(Debug)]
@@ -77,6 +80,9 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         if let Some(deadline) = self.stop_at {
             teardown.handle(Event::Stop(deadline), now);
         }
+        if self.slots.len() == self.slots.capacity() {
+            self.reserve((self.slots.len() / GROWTH).max(GROWTH));
+        }
         let entry = self.slots.vacant_entry();
         let index = entry.key();
         if let Err(error) = watch(&mut socket, index) {
@@ -93,7 +99,6 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
             socket,
             teardown,
             unsent,
-            written: 0,
             generation,
             queued: true,
             trace,
@@ -115,6 +120,21 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
             // It only asks its last questions from here on, and has nothing to deliver.
             self.step(index, now, &mut |_, _| {});
         }
+    }
+
+    /// Room for so many more at once, and for no more than may be.
+    pub(super) fn reserve(&mut self, more: usize) {
+        let more = more.min(self.max_draining.saturating_sub(self.slots.len()));
+        self.slots.reserve_exact(more);
+        let room = self.slots.capacity();
+        (self.ready).reserve_exact(room.saturating_sub(self.ready.len()));
+        self.deadlines.reserve(room);
+        self.idle.reserve(room);
+    }
+
+    pub(super) fn has(&self, key: Key) -> bool {
+        let slot = self.slots.get(key.index as usize);
+        slot.is_some_and(|slot| slot.generation == key.generation)
     }
 
     /// The socket under this index, if a teardown has it.
@@ -159,10 +179,7 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         {
             let index = key.index as usize;
             // What an evicted one has left behind takes nobody's turn, and stays for none.
-            let live = self
-                .slots
-                .get(index)
-                .is_some_and(|slot| slot.generation == key.generation);
+            let live = self.has(key);
             if live && served == self.turn_size {
                 break;
             }
@@ -261,7 +278,7 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
                     self.ready.push_back(key);
                     return;
                 }
-                Action::Close | Action::Abort => return self.release(index, action, now),
+                Action::Close | Action::Abort => return self.release(index, action, at),
                 Action::Finished => return,
                 action => {
                     let room = bytes.clamp(1, TURN_BYTES);
@@ -281,27 +298,24 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         }
     }
 
-    fn release(&mut self, index: usize, action: Action, now: Instant) {
-        let slot = self.slots.remove(index);
-        let key = slot.key(index);
-        let Slot {
-            mut socket,
-            mut teardown,
-            trace,
-            ..
-        } = slot;
+    /// The report leaves with the next `poll_finished`, when the socket has long been closed.
+    fn release(&mut self, index: usize, action: Action, at: Span) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
         if action == Action::Abort
-            && let Err(failed) = socket.arm_abort()
+            && let Err(failed) = slot.socket.arm_abort()
         {
-            teardown.handle(failed, now);
+            slot.teardown.handle_at(failed, at);
         }
-        drop(socket);
-        teardown.handle(Event::Closed, now);
-        self.deadlines.cancel(index);
-        self.idle.remove(index);
-        if let Some(report) = teardown.report() {
-            trace.finished(&report);
+        slot.teardown.handle_at(Event::Closed, at);
+        if let Some(report) = slot.teardown.report() {
+            slot.trace.finished(&report);
+            let key = slot.key(index);
             self.finished.push_back(Finished { key, report });
         }
+        drop(self.slots.remove(index));
+        self.deadlines.cancel(index);
+        self.idle.remove(index);
     }
 }

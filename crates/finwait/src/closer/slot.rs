@@ -14,7 +14,6 @@ pub(super) struct Slot<S, B> {
     pub(super) socket: S,
     pub(super) teardown: Teardown,
     pub(super) unsent: B,
-    pub(super) written: usize,
     pub(super) generation: u32,
     pub(super) queued: bool,
     pub(super) trace: Trace,
@@ -38,12 +37,10 @@ impl<S: Socket, B: AsRef<[u8]>> Slot<S, B> {
     ) -> Event {
         match action {
             Action::Write => {
-                let unsent = self.unsent.as_ref().get(self.written..).unwrap_or_default();
-                let event = self.socket.write(&unsent[..unsent.len().min(WRITE_BYTES)]);
-                if let Event::Written { bytes } = event {
-                    self.written += bytes;
-                }
-                event
+                let unsent = self.unsent.as_ref();
+                let left = usize::try_from(self.teardown.unwritten_bytes()).unwrap_or(usize::MAX);
+                let unsent = &unsent[unsent.len().saturating_sub(left)..];
+                self.socket.write(&unsent[..unsent.len().min(WRITE_BYTES)])
             }
             Action::HalfClose => self.socket.half_close(),
             Action::Receive => match self.teardown.receive() {
@@ -57,7 +54,9 @@ impl<S: Socket, B: AsRef<[u8]>> Slot<S, B> {
                 }
             },
             Action::AskError => self.socket.pending_error(),
-            Action::AskAck => self.socket.ack(self.teardown.fin()),
+            Action::AskAck => self
+                .socket
+                .ack(self.teardown.fin(), self.teardown.peer_fin()),
             Action::AskUnread => self.socket.unread(),
             // The driver's own business; as a hint they change nothing.
             Action::Wait { .. } | Action::Close | Action::Abort | Action::Finished => {

@@ -13,8 +13,8 @@ pub(super) trait Socket {
     fn receive(&mut self, buffer: &mut [u8]) -> Event;
     fn discard(&mut self, scratch: &mut [u8]) -> Event;
     fn pending_error(&mut self) -> Event;
-    /// What is acknowledged, given what has become of our FIN so far.
-    fn ack(&mut self, fin: Fin) -> Event;
+    /// What is acknowledged, given what has become of our FIN so far, and whether the peer's was read.
+    fn ack(&mut self, fin: Fin, peer_fin: bool) -> Event;
     fn unread(&mut self) -> Event;
     fn arm_abort(&mut self) -> Result<(), Event>;
 }
@@ -57,8 +57,8 @@ impl Socket for Watched {
         self.stream.pending_error(self.end)
     }
 
-    fn ack(&mut self, fin: Fin) -> Event {
-        self.stream.ack(fin)
+    fn ack(&mut self, fin: Fin, peer_fin: bool) -> Event {
+        self.stream.ack(fin, peer_fin)
     }
 
     fn unread(&mut self) -> Event {

@@ -3,7 +3,23 @@
 use crate::limits::{FinishOn, Limits, OnDeadline, OnLimit};
 use crate::span::Span;
 
-/// [`Limits`] in the machine's own small units.
+/// [`Limits`] in the machine's own small units, for all teardowns that have the same.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(super) bounds: Bounds,
+    pub(super) drain_bytes: u64,
+}
+
+impl Rules {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            bounds: Bounds::new(limits),
+            drain_bytes: limits.drain_bytes.unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// What a teardown keeps of them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) flush_stall: Span,

@@ -77,9 +77,5 @@ impl Teardown {
 
 /// When to look next at a clock of this length: after a quarter of it, but not at once.
 pub(super) fn quarter(now: Span, bound: Span) -> Span {
-    const LEAST: Duration = Duration::from_millis(1);
-    match bound.duration() {
-        Some(bound) => now.plus(Span::bound((bound / 4).max(LEAST))),
-        None => Span::NEVER,
-    }
+    now.plus(bound.quarter().max(Span::bound(Duration::from_millis(1))))
 }

@@ -48,13 +48,13 @@ impl Teardown {
                 unacknowledged,
             } => {
                 self.note_ack(fin, unacknowledged, at);
-                let (end, clock) = self.confirm_end();
                 match self.fin {
                     Fin::Acked => {
                         self.unread = 0;
                         self.end(Ending::Graceful, Step::Release);
                     }
                     Fin::Queued if self.bounds.finish != Finish::PeerFin => {
+                        let (end, clock) = self.confirm_end();
                         if at >= end {
                             self.time_out(Phase::Confirm, clock);
                         } else {

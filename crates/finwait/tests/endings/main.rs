@@ -25,6 +25,7 @@ mod driving;
 mod graceful;
 mod half_closed;
 mod hostile;
+mod kept;
 mod limit;
 mod reset;
 #[cfg(unix)]

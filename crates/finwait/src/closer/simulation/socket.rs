@@ -118,8 +118,13 @@ impl Socket for Imagined {
         Event::PendingError(self.with(|conn, _| conn.take()))
     }
 
-    fn ack(&mut self, fin: Fin) -> Event {
+    fn ack(&mut self, fin: Fin, peer_fin: bool) -> Event {
         self.with(|conn, _| {
+            // Of one that is dead nobody may rely on it: its 0 may be an error's echo.
+            assert!(
+                !peer_fin || conn.peer_fin || conn.died.is_some(),
+                "no FIN was read"
+            );
             let bytes = conn.written - conn.acked.min(conn.written);
             let (fin, unacknowledged) = match (conn.tells, fin) {
                 (false, Fin::NotSent) => (Acknowledged::No, None),
