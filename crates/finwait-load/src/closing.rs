@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use finwait::{Fin, Finished, Receive, Report};
+use finwait::{Fin, Finished, Receive, Report, Watch};
 use finwait_platform as platform;
 use mio::net::TcpStream;
 
@@ -66,18 +66,20 @@ impl Worker<'_> {
         let Some(exchange) = self.exchanges.get_mut(index) else {
             return;
         };
-        let stage = std::mem::replace(&mut exchange.stage, Stage::Closing(now));
-        let Stage::Talking(stream) = stage else {
+        if !matches!(exchange.stage, Stage::Talking(_)) {
+            return;
+        }
+        let Stage::Talking(stream) = std::mem::replace(&mut exchange.stage, Stage::Over) else {
             return;
         };
-        let registry = self.poll.registry();
         let key = if exchange.fin_at.is_some() {
             let (receive, limits) = (Receive::Deliver, &plan.limits);
-            self.closer.drain(registry, stream, receive, limits, now)
+            self.closer.drain(Watch::Kept, stream, receive, limits, now)
         } else {
             let rest = Rest::new(exchange.request(plan), exchange.written);
-            self.closer.finish(registry, stream, rest, now)
+            self.closer.finish(Watch::Kept, stream, rest, now)
         };
+        exchange.stage = Stage::Closing { since: now, key };
         self.drop_timer(index);
         if self.by_key.len() <= key.index() {
             self.by_key.resize(key.index() + 1, usize::MAX);
@@ -224,7 +226,7 @@ impl Worker<'_> {
         let Some(mut exchange) = self.take(index) else {
             return;
         };
-        let Stage::Closing(handed) = exchange.stage else {
+        let Stage::Closing { since: handed, .. } = exchange.stage else {
             return;
         };
         let (report, plan) = (&finished.report, self.plan);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use finwait::PeerEnd;
+use finwait::{Key, PeerEnd};
 use finwait_platform as platform;
 use mio::net::TcpStream;
 
@@ -67,7 +67,10 @@ pub(crate) enum Stage {
     /// Established: requests, responses, and the wait for the moment to close.
     Talking(TcpStream),
     /// Handed to the closer, at this time.
-    Closing(Instant),
+    Closing {
+        since: Instant,
+        key: Key,
+    },
     Over,
 }
 

@@ -83,7 +83,7 @@ pub(crate) struct Worker<'a> {
 const WAKE: Token = Token(0);
 /// Exchanges that are not in the closer yet.
 pub(crate) const FIRST_EXCHANGE: usize = 1;
-/// The closer's tokens; no run has that many exchanges.
+/// The closer is told which token is its first, and uses none: sockets stay registered as exchanges.
 const FIRST_CLOSER: usize = 1 << 30;
 /// Teardowns served between two looks at the clock.
 pub(crate) const CLOSER_TURN: usize = 8;
@@ -176,9 +176,7 @@ impl<'a> Worker<'a> {
         // Before anything is counted that belongs to the next.
         self.tell_seconds(now);
         for event in &*events {
-            if !self.closer.handle(event, now) {
-                self.on_event(event);
-            }
+            self.on_event(event, now);
         }
         for _ in 0..self.again.len() {
             if let Some(index) = self.again.pop_front() {
@@ -270,11 +268,11 @@ impl<'a> Worker<'a> {
                     self.expire(index, now);
                 }
             }
-            Stage::Closing(_) | Stage::Over => {}
+            Stage::Closing { .. } | Stage::Over => {}
         }
     }
 
-    fn on_event(&mut self, event: &mio::event::Event) {
+    fn on_event(&mut self, event: &mio::event::Event, now: Instant) {
         if event.token() == WAKE {
             return;
         }
@@ -286,7 +284,10 @@ impl<'a> Worker<'a> {
         match exchange.stage {
             Stage::Connecting(_) => self.on_connect_event(index),
             Stage::Talking(_) => self.drive(index),
-            Stage::Closing(_) | Stage::Over => {}
+            Stage::Closing { key, .. } => {
+                self.closer.handle_for(key, event, now);
+            }
+            Stage::Over => {}
         }
     }
 
