@@ -23,6 +23,14 @@ const RESET: Ending = Ending::Reset {
     after_fin: false,
 };
 
+fn half_an_hour() -> Limits {
+    Limits {
+        drain_idle: ms(30 * 60 * 1_000),
+        drain_total: None,
+        ..limits()
+    }
+}
+
 #[rustfmt::skip]
 pub(crate) fn rows() -> Vec<Row> {
     use Event::{HalfClosed, Readable, ReceiveBlocked, ReceivedFin, Writable};
@@ -51,6 +59,9 @@ pub(crate) fn rows() -> Vec<Row> {
         row("but not on a connection that has failed", abort_on_deadline(), 0, &then(&[(25, CANNOT_TELL), (100, CANNOT_TELL), (100, pending(ConnectionReset))]), 100, Ends(RESET)),
         row("a byte that came at the last moment is read before it is called idle", limits(), 0, &then(&[(25, CANNOT_TELL), (99, Readable)]), 100, Does(Action::Receive)),
         row("an acknowledgement at the last moment keeps it alive", limits(), 0, &then(&[(25, unacked(9)), (50, unacked(9)), (75, unacked(9)), (100, unacked(1))]), 100, WaitsUntil(125)),
+        // A moment is in microseconds up to 35 minutes, and in milliseconds after them.
+        row("an idle time that begins in microseconds ends in milliseconds", half_an_hour(), 0, &[(1_200_000, HalfClosed), (1_200_000, ReceiveBlocked), (1_650_000, CANNOT_TELL)], 1_650_000, WaitsUntil(3_000_000)),
+        row("and when it is over", half_an_hour(), 0, &[(1_200_000, HalfClosed), (1_200_000, ReceiveBlocked), (1_650_000, CANNOT_TELL), (3_000_000, CANNOT_TELL)], 3_000_000, Ends(IDLE)),
 
         // The total.
         row("the total ends a drip", limits(), 0, &[(0, HalfClosed), (24, got(1)), (25, unacked(0)), (49, got(1)), (50, CANNOT_TELL), (390, got(1))], 400, Does(Action::AskAck)),
