@@ -120,27 +120,19 @@ pub(crate) fn from_a_state(walk: &Walk, node: &Node) {
     let check = |name, holds| walk.check(name, holds, node);
     check(
         "l1_it_ends_by_its_bound_if_nothing_ever_comes",
-        nothing.ending.is_some(),
+        l1_it_ends_by_its_bound_if_nothing_ever_comes(nothing),
     );
     check(
         "l1_it_ends_by_its_bound_if_nothing_is_acknowledged",
-        never_acked.ending.is_some(),
+        l1_it_ends_by_its_bound_if_nothing_is_acknowledged(never_acked),
     );
-    // What a dead connection has left to be read is no flood: it comes to an end by itself.
-    let dead = node.facts.not_connected
-        || matches!(
-            node.facts.first_error,
-            Some(ErrorKind::ConnectionReset | ErrorKind::TimedOut)
-        );
     check(
         "l1_it_ends_by_its_bound_under_a_flood",
-        dead || flood.ending.is_some(),
+        l1_it_ends_by_its_bound_under_a_flood(node, flood),
     );
     check(
         "nothing_is_asked_for_ever_at_one_instant",
-        [nothing, never_acked, flood]
-            .iter()
-            .all(|course| course.in_a_row < A_ROW),
+        nothing_is_asked_for_ever_at_one_instant([nothing, never_acked, flood]),
     );
     check(
         "l2_peer_fin_and_ack_end_it_without_a_timer",
@@ -154,6 +146,28 @@ pub(crate) fn from_a_state(walk: &Walk, node: &Node) {
         "s15_a_hint_changes_only_when_it_looks",
         s15_a_hint_changes_only_when_it_looks(walk, node, nothing),
     );
+}
+
+fn l1_it_ends_by_its_bound_if_nothing_ever_comes(nothing: Course) -> bool {
+    nothing.ending.is_some()
+}
+
+fn l1_it_ends_by_its_bound_if_nothing_is_acknowledged(never_acked: Course) -> bool {
+    never_acked.ending.is_some()
+}
+
+/// What a dead connection has left to be read is no flood: it comes to an end by itself.
+fn l1_it_ends_by_its_bound_under_a_flood(node: &Node, flood: Course) -> bool {
+    let dead = node.facts.not_connected
+        || matches!(
+            node.facts.first_error,
+            Some(ErrorKind::ConnectionReset | ErrorKind::TimedOut)
+        );
+    dead || flood.ending.is_some()
+}
+
+fn nothing_is_asked_for_ever_at_one_instant(courses: [Course; 3]) -> bool {
+    courses.iter().all(|course| course.in_a_row < A_ROW)
 }
 
 /// From the EOF on, no clock is needed where the OS says that our FIN has arrived.
