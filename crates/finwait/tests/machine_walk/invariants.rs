@@ -47,6 +47,11 @@ pub(crate) fn of_a_step(walk: &Walk, before: &Node, after: &Node) {
     }
 }
 
+/// Of a state without a report, from which so many paths lead to one.
+pub(crate) fn s12_every_state_goes_on_or_is_finished(paths: u64) -> bool {
+    paths > 0
+}
+
 mod state {
     use super::*;
 

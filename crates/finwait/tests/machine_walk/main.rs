@@ -172,7 +172,11 @@ impl Walk {
                 paths = paths.saturating_add(self.visit(&after));
                 self.trail.pop();
             }
-            self.check("every_state_goes_on_or_is_finished", paths > 0, node);
+            self.check(
+                "s12_every_state_goes_on_or_is_finished",
+                invariants::s12_every_state_goes_on_or_is_finished(paths),
+                node,
+            );
             paths
         };
         self.paths.insert(keys.node, paths);

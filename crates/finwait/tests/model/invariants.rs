@@ -10,7 +10,7 @@ use crate::kernel::Tells;
 use crate::policies::{
     ACKED_GRACE, CONFIRM, DRAIN_BYTES, DRAIN_IDLE, DRAIN_TOTAL, FLUSH_TOTAL, LIMIT_GRACE,
 };
-use crate::world::{LATE, World};
+use crate::world::{LATE, Move, World};
 
 type OfAState = fn(&Walk, &World, Action) -> bool;
 
@@ -26,6 +26,11 @@ pub(crate) const OF_A_STATE: &[(&str, OfAState)] = named![
     l2_peer_fin_and_ack_end_it_without_a_timer,
     l5_an_empty_payload_an_eof_and_a_reset_are_not_waited_on,
 ];
+
+/// Of a state without a report.
+pub(crate) fn s12_every_state_goes_on_or_is_finished(moves: &[Move]) -> bool {
+    !moves.is_empty()
+}
 
 fn s1_half_close_at_most_once_and_only_when_all_is_written(
     _: &Walk,

@@ -122,7 +122,7 @@ impl Walk {
             return;
         }
         let moves = world.moves(self);
-        if moves.is_empty() {
+        if !invariants::s12_every_state_goes_on_or_is_finished(&moves) {
             self.violated("s12_every_state_goes_on_or_is_finished", world);
         }
         for step in moves {
