@@ -105,7 +105,7 @@ struct Round {
     missed: usize,
     /// Bytes that the hostile ones sent, and the `Closer` took.
     received: u64,
-    /// While all were under way, in KiB.
+    /// When the last honest one had ended, in KiB.
     resident: u64,
 }
 
@@ -176,7 +176,7 @@ fn compare(honest: &str, rounds: usize, sources: &mut Sources) -> io::Result<Com
         ms(beside),
     );
     println!(
-        "  memory with all under way: {resident:?} KiB; not ended by the first turn past their deadline: {missed}"
+        "  memory when the last honest one has ended: {resident:?} KiB; not ended by the first turn past their deadline: {missed}"
     );
     // The last time must not need more than the first.
     let most = resident.first().map(|first| first + (4 << 10));

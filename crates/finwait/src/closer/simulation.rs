@@ -40,10 +40,15 @@ fn seeds(usual: Range<u64>) -> Range<u64> {
             panic!("FINWAIT_SEEDS={text}: expected a number of seeds, or a range A..B")
         })
     };
-    match text.split_once("..") {
+    let seeds = match text.split_once("..") {
         Some((from, to)) => number(from)..number(to),
         None => 0..number(&text),
-    }
+    };
+    assert!(
+        !seeds.is_empty(),
+        "FINWAIT_SEEDS={text}: there is no seed in it"
+    );
+    seeds
 }
 
 /// Every seed on a thread that is free.
