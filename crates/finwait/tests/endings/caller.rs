@@ -1,9 +1,11 @@
 //! Endings that the caller wants: abort, and eviction.
 
 use std::io::{ErrorKind, Read};
+use std::net::Shutdown;
 use std::time::Instant;
 
 use finwait::{Closer, Delivered, Ending, Fin};
+use finwait_platform as platform;
 use mio::Token;
 
 use crate::common::{Driver, fill, pair, patient, read_all, tells};
@@ -42,6 +44,38 @@ fn an_abort_before_the_first_turn_sends_no_fin() {
     assert_eq!((report.fin, report.unwritten_bytes), (Fin::NotSent, 10));
     assert_eq!(report.delivered(), Delivered::No);
     assert_eq!(read_all(&theirs), (0, Some(ErrorKind::ConnectionReset)));
+}
+
+/// No FIN of ours is in the queue then, however certain the peer's is.
+#[test]
+fn what_an_abort_leaves_unacknowledged_in_the_flush_after_the_peers_fin_counts_no_fin() {
+    if !tells().unacknowledged {
+        return;
+    }
+    let (ours, theirs) = pair();
+    fill(&ours);
+    let witness = ours.try_clone().expect("a second descriptor");
+    theirs.shutdown(Shutdown::Write).expect("connected");
+    let mut driver = Driver::new(patient());
+    // More than the buffers can have room for by now.
+    let key = driver.close(ours, vec![7; 16 << 20]);
+    driver.until("the peer's FIN, and full buffers", |driver| {
+        let is_there = witness.peek(&mut [0]).ok() == Some(0);
+        driver.turn();
+        (is_there && !driver.closer.is_ready()).then_some(())
+    });
+    let unacknowledged = || platform::unacknowledged(&witness).expect("an answer");
+    let before = unacknowledged();
+    assert!(driver.closer.abort(key, Instant::now()));
+    let report = driver.finished().report;
+    assert_eq!((report.ending, report.fin), (Ending::Aborted, Fin::NotSent));
+    assert!(report.peer_fin, "{report:?}");
+    let told = report.unacknowledged_bytes;
+    assert!(
+        told <= before && told >= unacknowledged(),
+        "{told:?} of {before:?}"
+    );
+    drop(theirs);
 }
 
 #[test]
