@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use finwait_load::{CloseMode, Ending, Expect, Mode, Phase, Progress, Verdict};
+use finwait_load::{CloseMode, Ending, Expect, Mode, Phase, Plan, Progress, Verdict};
 
 use crate::support::{
-    HANG, MODES, Scripted, closing, plan, read_bytes, reset, run, send, serve, time,
+    HANG, MODES, Scripted, closing, plan, read_bytes, reset, run, run_longer, send, serve, time,
 };
 
 const HOLD: Duration = Duration::from_millis(200);
@@ -100,11 +100,14 @@ fn the_end_of_the_duration_leaves_what_is_held_its_time() {
         let mut plan = plan(server.addr());
         plan.expect = Expect::Echo;
         plan.total = None;
-        plan.duration = Some(Duration::from_millis(500));
-        plan.hold = HOLD * 4;
         // Of those that a rate would have kept for ever, too.
         plan.close_rate = close_rate;
-        let seen = run(&plan);
+        let longer = |plan: &mut Plan, times| {
+            plan.duration = Some(Duration::from_millis(500) * times);
+            // None makes room for another.
+            plan.hold = HOLD * 4 * times;
+        };
+        let seen = run_longer(&mut plan, longer, |seen| seen.outcome.tally.started == 10);
         seen.all_are(Verdict::Graceful, 10);
         for record in &seen.records {
             let held = time(record, Phase::Total) - time(record, Phase::Connect);

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use finwait_load::{Ending, Expect, Mode, Phase, Progress, Verdict};
+use finwait_load::{Ending, Expect, Mode, Phase, Plan, Progress, Verdict};
 use finwait_peer::{Options, Server};
 
-use crate::support::{plan, run, serve};
+use crate::support::{Seen, plan, run, run_longer, serve};
 
 #[test]
 fn seconds_without_a_count_are_told_too() {
@@ -47,15 +47,22 @@ fn the_waves_of_a_storm_are_told_in_order_although_workers_wait_for_each_other()
     assert_eq!(seen.seconds.len(), 3);
 }
 
+fn half_seconds(plan: &mut Plan, times: u32) {
+    plan.duration = Some(Duration::from_millis(500) * times);
+}
+
 #[test]
 fn what_the_end_of_the_run_cuts_is_shown_as_open() {
     let server = serve("silent");
     let mut plan = plan(server.addr());
-    plan.duration = Some(Duration::from_millis(500));
     plan.stop_within = Duration::from_millis(50);
     plan.limits.drain_idle = Duration::from_secs(60);
     plan.threads = 2;
-    let seen = run(&plan);
+    let (ten, bytes) = (plan.connections, plan.request_bytes());
+    let all_sent = |seen: &Seen| {
+        seen.records.len() == ten && seen.records.iter().all(|r| r.sent_bytes == bytes)
+    };
+    let seen = run_longer(&mut plan, half_seconds, all_sent);
     assert_eq!(seen.outcome.tally.open, 10);
     assert_eq!(seen.records.len(), 10);
     for record in &seen.records {
@@ -73,9 +80,8 @@ fn attempts_that_the_end_of_the_run_cuts_are_shown_too() {
     };
     let server = Server::bind(([127, 0, 0, 1], 0).into(), options).unwrap();
     let mut plan = plan(server.local_addr());
-    plan.duration = Some(Duration::from_millis(500));
     plan.stop_within = Duration::from_millis(100);
-    let seen = run(&plan);
+    let seen = run_longer(&mut plan, half_seconds, |seen| seen.records.len() == 10);
     assert_eq!(seen.records.len(), 10);
     assert_eq!(seen.outcome.tally.open, 10);
     let mut progress = BTreeMap::new();

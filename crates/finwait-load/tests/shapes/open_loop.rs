@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use finwait_load::{Late, Mode, Phase, Plan, Record, Verdict};
 
-use crate::support::{Scripted, Seen, plan, run, send, serve, time};
+use crate::support::{Scripted, Seen, plan, run, run_longer, send, serve, time};
 
 /// The schedule is the one that a rate says, and what was late is counted as that.
 #[track_caller]
@@ -116,9 +116,11 @@ fn what_was_due_and_never_started_is_counted() {
     plan.connections = 3;
     plan.total = None;
     plan.duration = Some(Duration::from_millis(200));
-    plan.stop_within = Duration::from_millis(300);
     plan.limits.drain_idle = Duration::from_secs(60);
-    let seen = run(&plan);
+    // What was due in time may start in half of this.
+    let longer = |plan: &mut Plan, times| plan.stop_within = Duration::from_millis(300) * times;
+    let three = |seen: &Seen| seen.outcome.tally.started == 3;
+    let seen = run_longer(&mut plan, longer, three);
     let tally = &seen.outcome.tally;
     assert_eq!((tally.started, tally.open), (3, 3));
     assert_eq!(tally.late.unstarted, 17);
@@ -127,7 +129,8 @@ fn what_was_due_and_never_started_is_counted() {
 
     // Of a number, too.
     plan.total = Some(10);
-    assert_eq!(run(&plan).outcome.tally.late.unstarted, 7);
+    let seen = run_longer(&mut plan, longer, three);
+    assert_eq!(seen.outcome.tally.late.unstarted, 7);
 }
 
 /// The honesty test. A server that serves nobody for a second is felt by all who came in that

@@ -163,6 +163,25 @@ pub(crate) fn run(plan: &Plan) -> Seen {
     start(plan).finish()
 }
 
+/// Runs it with more and more time until that was enough: a busy machine comes to nothing in a time
+/// that is plenty elsewhere. `time` sets it, this many times what is usual.
+#[track_caller]
+pub(crate) fn run_longer(
+    plan: &mut Plan,
+    time: impl Fn(&mut Plan, u32),
+    enough: impl Fn(&Seen) -> bool,
+) -> Seen {
+    for times in [1, 10, 40] {
+        time(plan, times);
+        let seen = run(plan);
+        if enough(&seen) {
+            return seen;
+        }
+        println!("not enough, {times} times: {:?}", seen.outcome.tally);
+    }
+    panic!("it comes to nothing, however long it takes");
+}
+
 /// Runs them at the same time, since most of it is waiting.
 pub(crate) fn run_all(plans: Vec<Plan>) -> Vec<(Plan, Seen)> {
     let started: Vec<_> = plans.iter().map(start).collect();
