@@ -68,18 +68,26 @@ pub(super) struct Finding {
 
 /// What the machine tells; the rest is empty, to be filled in by who knows the run.
 pub(super) fn machine_facts() -> Facts {
-    let reserved = platform::local_reserved_ports().map_or(0, u64::from);
+    let time_wait_length = platform::time_wait_length();
+    // Every finding takes both. Windows would copy all its tables, and tell no length.
+    let time_wait_now = time_wait_length.and_then(|_| platform::time_wait_count());
     Facts {
-        ports: platform::local_port_range()
-            .map(|range| (range.len() as u64).saturating_sub(reserved)),
+        ports: ports(),
         time_wait_reuse: platform::time_wait_reuse(),
-        time_wait_now: platform::time_wait_count(),
+        time_wait_now,
         time_wait_cap: platform::time_wait_cap(),
-        time_wait_length: platform::time_wait_length(),
+        time_wait_length,
         backlog_cap: platform::listen_backlog_cap(),
         conntrack: platform::conntrack_use(),
         ..Facts::default()
     }
+}
+
+/// How many local ports the system chooses from.
+fn ports() -> Option<u64> {
+    let reserved = platform::local_reserved_ports().map_or(0, u64::from);
+    let range = platform::local_port_range()?;
+    Some((range.len() as u64).saturating_sub(reserved))
 }
 
 /// At most one finding for each thing that may run out.
@@ -103,7 +111,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
 /// Where each connection takes the end that was used longest ago, that is so if all were used within [`REUSED_AFTER`]. Where
 /// the system chooses, it is so once half of them were used: it leaves every second one for last.
 pub(super) fn ports_were_searched(plan: &Plan, result: &RunResult) -> Option<String> {
-    let ports = machine_facts().ports?;
+    let ports = ports()?;
     let pairs = plan.targets.len().max(1) * plan.sources.len().max(1);
     let ends = ports.saturating_mul(pairs as u64);
     let endings = result.tally.endings();
