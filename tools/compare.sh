@@ -3,7 +3,8 @@
 # that does the same exchange; and against `finwait serve`, beside the bare loop. Prints connections per second, CPU time of the
 # client for each, and ratios: medians of rounds in which the order alternates. Client and server have a core each, and each run
 # a network namespace of its own. Installs what is missing, on Debian 12.
-# Usage: tools/compare.sh [ROUNDS [SECONDS]]
+# Usage: tools/compare.sh [ROUNDS [SECONDS [PART...]]]
+# PART is web (nginx), echo (the echo server) or full (the echo server, with all ports in TIME-WAIT); all of them unless said.
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
@@ -16,6 +17,8 @@ cd "$(dirname "$0")/.."
 at_once=100
 storm=9000
 waves=19000
+# The addresses that `full` connects from.
+addresses=127.0.0.1-127.0.0.4
 # In a network of its own any port is free.
 port=8080
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
@@ -50,7 +53,8 @@ client() {
     local TIMEFORMAT='%U %S'
     # Its own stderr goes with its stdout; what is left on this one is the time.
     { time taskset -c 1 "$@" >"$work/out" 2>&1; } 2>"$work/cpu" || {
-        cat "$work/out" >&2
+        # What it says of itself; the lines of a result are many.
+        grep -vE '^[ {}]' "$work/out" >&2 || true
         exit 1
     }
 }
@@ -102,7 +106,51 @@ rate_of() {
         client "$floor" storm "127.0.0.1:$port" "$storm"
         number_after '^'
         ;;
+    full | full-one)
+        local from=()
+        [ "$1" = full-one ] || from=(--source-ip "$addresses")
+        fill
+        client "$finwait" load "127.0.0.1:$port" -c "$at_once" -n $((ports * seconds)) --threads 1 "${from[@]}" --json -q --fail-if 'bad.rate>0'
+        number_after '"finished_per_s":'
+        ;;
+    full-floor)
+        fill
+        client "$floor" count "127.0.0.1:$port" "$at_once" $((ports * seconds))
+        number_after '^'
+        ;;
+    ports)
+        # With ports enough for all of it.
+        allow_ports 1024 65535
+        client "$floor" churn "127.0.0.1:$port" "$at_once" 2
+        number_after '^'
+        ;;
     esac
+}
+
+# allow_ports FIRST LAST: which ones the system may choose from, in this network.
+allow_ports() {
+    echo "$1 $2" >/proc/sys/net/ipv4/ip_local_port_range
+}
+
+# Leaves the system `ports` ports to choose from, each of which is in TIME-WAIT towards the server, for so long that it
+# may be taken again.
+fill() {
+    local first=20000 last part=8000 next in_time_wait
+    last=$((first + ports - 1))
+    for ((next = first; next <= last; next += part)); do
+        part=$((last - next + 1 < part ? last - next + 1 : part))
+        allow_ports "$next" $((next + part - 1))
+        # As many connections at once as there are ports: it ends well only if each has had one.
+        client "$floor" storm "127.0.0.1:$port" "$part"
+    done
+    allow_ports "$first" "$last"
+    in_time_wait=$(sed -nE 's/^TCP:.* tw ([0-9]+) .*/\1/p' /proc/net/sockstat)
+    # Some few are freed at once: a segment that was overtaken finds the server's end gone, which an RST answers (RFC 1337).
+    if ((in_time_wait * 100 < ports * 95)); then
+        echo "of $ports ports $in_time_wait are in TIME-WAIT" >&2
+        exit 1
+    fi
+    sleep 1.2
 }
 
 nginx_conf() {
@@ -132,7 +180,7 @@ END
 # Starts the server of this client, waits until it listens, and sees to its end.
 start_server() {
     case $1 in
-    churn* | storm* | waves*)
+    churn* | storm* | waves* | full* | ports)
         taskset -c 0 "$finwait" serve "127.0.0.1:$port" --threads 1 >"$work/server" 2>&1 &
         ;;
     *)
@@ -158,18 +206,20 @@ start_server() {
 
 # One run, in the network that this process is in: prints NAME RATE USER SYSTEM, the times in seconds.
 if [ "${1:-}" = --inside ]; then
-    name=$2 seconds=$3 work=$4
+    name=$2 seconds=$3 work=$4 ports=$5
     ulimit -n "$(ulimit -Hn)"
     start_server "$name"
     rate=$(rate_of "$name")
-    echo "$name $rate $(cat "$work/cpu")"
+    connections=
+    [[ $name != full* ]] || connections=$((ports * seconds))
+    echo "$name $rate $(cat "$work/cpu") $connections"
     exit
 fi
 
 # ---- outside
 
-# table TITLE BASE NAME...: medians, and medians of the rounds' ratios to BASE. CPU time is shown for closed loops, whose
-# number of connections is rate by time.
+# table TITLE BASE NAME...: medians, and medians of the rounds' ratios to BASE. CPU time is shown for closed loops. Their
+# number of connections is the fifth word, or else rate by time.
 table() {
     awk -v title="$1" -v base="$2" -v names="${*:3}" -v seconds="$seconds" '
         function median(values, n,    i, j, t) {
@@ -179,7 +229,10 @@ table() {
                 }
             return n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
         }
-        { n[$1]++; rate[$1, n[$1]] = $2; user[$1, n[$1]] = $3; cpu[$1, n[$1]] = $3 + $4 }
+        {
+            n[$1]++; rate[$1, n[$1]] = $2; user[$1, n[$1]] = $3; cpu[$1, n[$1]] = $3 + $4
+            count_of[$1, n[$1]] = $5 ? $5 : $2 * seconds
+        }
         END {
             rounds = n[base]
             printf "%s; medians of %d rounds\n", title, rounds
@@ -192,7 +245,7 @@ table() {
                 if (n[name] != rounds) { print name ": rounds are missing" > "/dev/stderr"; exit 1 }
                 for (i = 1; i <= rounds; i++) {
                     r[i] = rate[name, i]; q[i] = r[i] / rate[base, i]
-                    each = r[i] * seconds / 1e6
+                    each = count_of[name, i] / 1e6
                     c[i] = cpu[name, i] / each; u[i] = user[name, i] / each
                 }
                 m = median(r, rounds)
@@ -206,6 +259,20 @@ table() {
 
 rounds=${1:-5}
 seconds=${2:-5}
+parts=("${@:3}")
+[ ${#parts[@]} -gt 0 ] || parts=(web echo full)
+web=() echo=() full=()
+for part in "${parts[@]}"; do
+    case $part in
+    web) web=(load load-fin wrk ab floor floor-fin) ;;
+    echo) echo=(churn churn-floor storm storm-floor waves-1000 waves-4000 waves-19000) ;;
+    full) full=(full full-one full-floor) ;;
+    *)
+        echo "PART is web, echo or full, not $part" >&2
+        exit 2
+        ;;
+    esac
+done
 need_rounds "$rounds"
 need_rounds "$seconds"
 need nginx nginx-light wrk wrk ab apache2-utils taskset util-linux unshare util-linux ip iproute2 ss iproute2
@@ -217,21 +284,48 @@ own_network || {
 }
 need_quiet_machine
 
-web=(load load-fin wrk ab floor floor-fin)
-echo=(churn churn-floor storm storm-floor waves-1000 waves-4000 waves-19000)
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
+
+# run NAME [PORTS]: one run, in a network of its own.
+run() {
+    local work status=0
+    work=$(mktemp -d)
+    # nginx started by root reads its files as somebody else.
+    chmod 755 "$work"
+    "${network[@]}" "$PWD/tools/compare.sh" --inside "$1" "$seconds" "$work" "${2:-}" || status=$?
+    rm -r "$work"
+    return "$status"
+}
+
 for ((round = 1; round <= rounds; round++)); do
     for name in $(in_turn "$round" "${web[@]}" "${echo[@]}"); do
-        work=$(mktemp -d)
-        # nginx started by root reads its files as somebody else.
-        chmod 755 "$work"
-        "${network[@]}" "$PWD/tools/compare.sh" --inside "$name" "$seconds" "$work" | tee -a "$lines" >&2
-        rm -r "$work"
+        run "$name" | tee -a "$lines" >&2
+    done
+    [ ${#full[@]} -gt 0 ] || continue
+    # A quarter more than the floor takes in a second: from one address they can last, half of them cannot.
+    ports=$(run ports | awk '{ print int($2 * 1.25) }')
+    for name in $(in_turn "$round" "${full[@]}"); do
+        # Refused where the machine went so much faster for a second that the ports did not last.
+        for ((tries = 1; ; tries++)); do
+            if run "$name" "$ports" | tee -a "$lines" >&2; then
+                break
+            elif ((tries == 3)); then
+                exit 1
+            fi
+            echo "$name: again" >&2
+        done
     done
 done
 machine
-table "nginx, $at_once at once, ${seconds} s, Connection: close" floor "${web[@]}"
-table "finwait serve, $at_once at once, ${seconds} s" churn-floor churn churn-floor
-table "finwait serve, $storm at once, all closed together" storm-floor storm storm-floor
-table "finwait serve, $waves in all, so many at once closed together" waves-1000 waves-1000 waves-4000 waves-19000
+if [ ${#web[@]} -gt 0 ]; then
+    table "nginx, $at_once at once, ${seconds} s, Connection: close" floor "${web[@]}"
+fi
+if [ ${#echo[@]} -gt 0 ]; then
+    table "finwait serve, $at_once at once, ${seconds} s" churn-floor churn churn-floor
+    table "finwait serve, $storm at once, all closed together" storm-floor storm storm-floor
+    table "finwait serve, $waves in all, so many at once closed together" waves-1000 waves-1000 waves-4000 waves-19000
+fi
+if [ ${#full[@]} -gt 0 ]; then
+    table "finwait serve, $at_once at once, all ports in TIME-WAIT when the clock starts" full-floor "${full[@]}"
+fi

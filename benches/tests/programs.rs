@@ -108,8 +108,9 @@ fn the_floor_does_its_exchanges() {
     rate(&printed(run(FLOOR, &["storm", &addr, "50"])));
     // No second connection on any of the ten.
     rate(&printed(run(FLOOR, &["churn", &addr, "10", "0"])));
+    rate(&printed(run(FLOOR, &["count", &addr, "10", "25"])));
     let stats = echo.stop(Duration::from_secs(10));
-    assert_eq!(stats.accepted, 60);
+    assert_eq!(stats.accepted, 85);
 
     let http = serve("http=1k");
     let addr = http.addr().to_string();

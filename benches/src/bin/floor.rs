@@ -4,7 +4,7 @@
 //! - `floor storm ADDR COUNT` opens COUNT connections, then half-closes all, reads until each FIN,
 //!   closes.
 //! - `floor churn ADDR AT_ONCE SECONDS` is a closed loop: connect, write 64 bytes, half-close, read
-//!   until the FIN, close.
+//!   until the FIN, close. `floor count ADDR AT_ONCE COUNT` is the same loop, COUNT connections long.
 //! - `floor http ADDR AT_ONCE SECONDS PATH half|fin` is one that writes a GET request with
 //!   `Connection: close`. With `half` it half-closes then, as `finwait load --http` does; with `fin`
 //!   the server's FIN is the first, as other tools wait for it.
@@ -34,8 +34,15 @@ fn main() -> ExitCode {
                 request: REQUEST.to_vec(),
                 half_close: true,
             };
-            let time = Duration::from_secs(parse(seconds)?);
-            churn(a, parse(at_once)?, time, &exchange)
+            let end = End::After(Duration::from_secs(parse(seconds)?));
+            churn(a, parse(at_once)?, end, &exchange)
+        }),
+        ["count", address, at_once, count] => parse(address).and_then(|a| {
+            let exchange = Exchange {
+                request: REQUEST.to_vec(),
+                half_close: true,
+            };
+            churn(a, parse(at_once)?, End::Count(parse(count)?), &exchange)
         }),
         [
             "http",
@@ -50,11 +57,11 @@ fn main() -> ExitCode {
                 half_close: *first == "half",
             };
             check_answer(a, &exchange.request)?;
-            let time = Duration::from_secs(parse(seconds)?);
-            churn(a, parse(at_once)?, time, &exchange)
+            let end = End::After(Duration::from_secs(parse(seconds)?));
+            churn(a, parse(at_once)?, end, &exchange)
         }),
         _ => Err(io::Error::other(
-            "storm ADDR COUNT | churn ADDR AT_ONCE SECONDS | http ADDR AT_ONCE SECONDS PATH half|fin",
+            "storm ADDR COUNT | churn ADDR AT_ONCE SECONDS | count ADDR AT_ONCE COUNT | http ADDR AT_ONCE SECONDS PATH half|fin",
         )),
     };
     match rate {
@@ -127,12 +134,24 @@ fn check_answer(target: SocketAddr, request: &[u8]) -> io::Result<()> {
     }
 }
 
-fn churn(
-    target: SocketAddr,
-    at_once: usize,
-    time: Duration,
-    exchange: &Exchange,
-) -> io::Result<f64> {
+/// When a closed loop starts no more connections.
+#[derive(Clone, Copy)]
+enum End {
+    After(Duration),
+    /// So many are started in all; at least those that are open at once.
+    Count(u64),
+}
+
+impl End {
+    fn is_open(self, started: Instant, connections: u64) -> bool {
+        match self {
+            Self::After(time) => started.elapsed() < time,
+            Self::Count(count) => connections < count,
+        }
+    }
+}
+
+fn churn(target: SocketAddr, at_once: usize, end: End, exchange: &Exchange) -> io::Result<f64> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
     let mut scratch = [0; 4096];
@@ -159,7 +178,7 @@ fn churn(
             if drain(&mut streams[index], &mut scratch)? {
                 finished += 1;
                 connected[index] = false;
-                if started.elapsed() < time {
+                if end.is_open(started, finished + open as u64 - 1) {
                     streams[index] = Some(connect(&poll, target, index)?);
                 } else {
                     open -= 1;
