@@ -104,7 +104,8 @@ impl Worker<'_> {
         }
     }
 
-    pub(crate) fn on_connect_event(&mut self, index: usize) {
+    /// `trouble`: the event says more than that it can be written to.
+    pub(crate) fn on_connect_event(&mut self, index: usize, trouble: bool) {
         let now = Instant::now();
         let Some(Exchange {
             stage: Stage::Connecting(stream),
@@ -114,15 +115,21 @@ impl Worker<'_> {
         else {
             return;
         };
-        // A reset that is no pending error may leave the socket unconnected, as one that still connects.
-        let failed = match end.of_pending(stream.take_error()) {
-            Ok(None) => match stream.peer_addr() {
-                Ok(_) => None,
-                // An early event; the real one is still to come.
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => return,
-                Err(error) => Some(error),
-            },
-            Ok(Some(error)) | Err(error) => Some(error),
+        let has_peer = !trouble && stream.peer_addr().is_ok();
+        let failed = if has_peer {
+            // What comes from now on, a reset too, has an event of its own.
+            None
+        } else {
+            // A reset that is no pending error may leave the socket unconnected, as one that still connects.
+            match end.of_pending(stream.take_error()) {
+                Ok(None) => match stream.peer_addr() {
+                    Ok(_) => None,
+                    // An early event; the real one is still to come.
+                    Err(error) if error.kind() == io::ErrorKind::NotConnected => return,
+                    Err(error) => Some(error),
+                },
+                Ok(Some(error)) | Err(error) => Some(error),
+            }
         };
         self.drop_timer(index);
         self.connecting -= 1;

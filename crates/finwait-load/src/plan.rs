@@ -138,7 +138,9 @@ impl Plan {
 /// elsewhere in each such block. So every second or fourth number, which are those of one worker or
 /// of one part of a run, come to all of them as well.
 fn spread(id: u64, n: u64) -> u64 {
-    let n = n.max(1);
+    if n <= 1 {
+        return 0;
+    }
     (id % n + mixed(id / n) % n) % n
 }
 

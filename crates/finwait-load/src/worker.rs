@@ -282,7 +282,10 @@ impl<'a> Worker<'a> {
         };
         exchange.end.note(event);
         match exchange.stage {
-            Stage::Connecting(_) => self.on_connect_event(index),
+            Stage::Connecting(_) => {
+                let trouble = event.is_error() || event.is_read_closed() || event.is_write_closed();
+                self.on_connect_event(index, trouble);
+            }
             Stage::Talking(_) => self.drive(index),
             Stage::Closing { key, .. } => {
                 self.closer.handle_for(key, event, now);
