@@ -82,6 +82,28 @@ pub(crate) fn run(args: &[&str]) -> Ran {
     Session::start(finwait(args).stdin(Stdio::null())).finish()
 }
 
+/// Under Wine a process sometimes dies while Wine prepares it, before its first instruction: Windows'
+/// ERROR_INTERNAL_ERROR, seen once in many thousand starts. Then it is started anew.
+#[track_caller]
+fn spawn(command: &mut Command) -> Child {
+    const ERROR_INTERNAL_ERROR: i32 = 1359;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match command.spawn() {
+            Ok(child) => return child,
+            Err(error)
+                if cfg!(windows)
+                    && error.raw_os_error() == Some(ERROR_INTERNAL_ERROR)
+                    && tries < 5 =>
+            {
+                println!("{command:?}: {error}: once more");
+            }
+            Err(error) => panic!("{command:?}: {error}"),
+        }
+    }
+}
+
 /// A command that is running. Killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -114,11 +136,7 @@ impl Session {
 
     #[track_caller]
     pub(crate) fn with_stdout(command: &mut Command, stdout: Stdio) -> Self {
-        let mut child = command
-            .stdout(stdout)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut child = spawn(command.stdout(stdout).stderr(Stdio::piped()));
         let (to, output) = mpsc::channel();
         let mut open = 0;
         if let Some(stdout) = child.stdout.take() {
