@@ -67,8 +67,6 @@ pub(crate) struct Kernel {
     /// `sk_err`: told once.
     error: Option<io::ErrorKind>,
     pub(crate) death: Option<Death>,
-    /// The peer's FIN had arrived when the connection died.
-    pub(crate) died_after_peer_fin: bool,
     /// The first error that any call told.
     pub(crate) told: Option<io::ErrorKind>,
     /// Whether `shutdown` succeeded, or failed, how often.
@@ -98,7 +96,6 @@ impl Kernel {
             peer_fin: false,
             error: None,
             death: None,
-            died_after_peer_fin: false,
             told: None,
             half_closes: 0,
             writes_after_fin: 0,
@@ -156,7 +153,6 @@ impl Kernel {
             }
             Wire::Death(death) => {
                 self.death = Some(death);
-                self.died_after_peer_fin = self.peer_fin;
                 self.error = Some(match death {
                     // In CLOSE-WAIT the kernel says EPIPE.
                     Death::Reset if self.peer_fin && !self.fin => io::ErrorKind::BrokenPipe,

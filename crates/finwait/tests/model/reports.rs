@@ -67,10 +67,12 @@ fn s7_the_first_error_that_was_told_is_in_the_report(
 /// An RST between the last question for an error and the close is as one after the close. Only an
 /// ending that itself says that the acknowledgement was pending may be settled by another question.
 fn s7_a_death_before_the_end_was_settled_is_told(_: &Walk, world: &World, report: &Report) -> bool {
-    let before = world
-        .died_in
-        .is_some_and(|phase| !matches!(phase, Phase::Close | Phase::Finished));
-    !before || report.error.is_some() || report.ending == Ending::PeerFin
+    let told = match world.died_in {
+        None | Some(Phase::Close | Phase::Finished) => true,
+        Some(Phase::Confirm) => report.ending == Ending::PeerFin,
+        Some(Phase::Flush | Phase::HalfClose | Phase::Drain) => false,
+    };
+    told || report.error.is_some()
 }
 
 /// Only if it is true; and if the machine was told so before anything else ended it.
