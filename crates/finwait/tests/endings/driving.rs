@@ -1,5 +1,6 @@
 //! How a caller's loop and the `Closer` get along: registration, tokens, budgets, fairness.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -208,8 +209,7 @@ fn a_small_turn_serves_everybody_in_order() {
         );
     }
     served.truncate(CONNECTIONS);
-    let mut different = served.clone();
-    different.dedup();
+    let different: HashSet<Key> = served.iter().copied().collect();
     assert_eq!(different.len(), CONNECTIONS, "{served:?}");
     for _ in 0..CONNECTIONS {
         assert!(driver.finished().report.peer_fin);

@@ -9,7 +9,9 @@ use crate::common::{BOUND, Peer, tells};
 use crate::lab::{FIN_WAIT_2, long, policies, short};
 use crate::namespace::alone;
 use crate::own_network::run;
-use crate::truth::{CONFIRM, DRAIN_IDLE, FLUSH_IDLE, is_graceful, is_one_of, says};
+use crate::truth::{
+    CONFIRM, DRAIN_IDLE, FLUSH_IDLE, Had, agrees, is_graceful, is_one_of, read_all, says,
+};
 
 /// More than the buffers of both ends take.
 const TOO_MUCH: usize = 32 << 20;
@@ -70,7 +72,12 @@ fn a_cut_in_the_middle_of_a_flush() {
             let mut megabyte = vec![0; 1 << 20];
             theirs.read_exact(&mut megabyte).expect("the first of many");
             has_read.send(()).expect("a test");
-            theirs
+            // It reads on: nothing but the cut stops us.
+            let rest = read_all(theirs);
+            Had {
+                bytes: megabyte.len() + rest.bytes,
+                ..rest
+            }
         });
         lab.begin(ours, vec![7; TOO_MUCH], &short());
         lab.until("the peer reads", |_| reads.try_recv().ok());
@@ -81,7 +88,9 @@ fn a_cut_in_the_middle_of_a_flush() {
             &[(FLUSH_IDLE, "nothing was acknowledged any more")],
         );
         says(&report, Delivered::No);
-        drop(peer.done());
+        // Our kernel still has some of it to send.
+        lab.heal();
+        agrees(&report, peer.done(), TOO_MUCH);
     });
 }
 
