@@ -78,7 +78,7 @@ fn twenty_rounds_of_loss_resets_floods_and_silence_leave_nothing() {
                     after_half = resident_kib();
                 }
             }
-            // A round holds 48 MiB of unsent bytes; ten rounds that kept a thousandth of them would be seen.
+            // A round holds 32 MiB of unsent bytes; ten rounds that kept one in five hundred would be seen.
             let grown = resident_kib().saturating_sub(after_half);
             println!("{ROUNDS} rounds: {after_half} KiB at half, {grown} KiB more at the end");
             assert!(grown < 512, "{grown} KiB more");
