@@ -26,6 +26,8 @@ pub(crate) struct Facts {
     pub(crate) first_error: Option<ErrorKind>,
     /// A read returned 0, whatever that meant.
     pub(crate) zero: bool,
+    /// SO_ERROR was asked since, and its answer was that there is none.
+    pub(crate) no_error_behind_zero: bool,
     /// When a read returned 0 and no error had been told before.
     pub(crate) eof_at: Option<u64>,
     pub(crate) received: u64,
@@ -63,6 +65,7 @@ impl Facts {
             not_connected: false,
             first_error: None,
             zero: false,
+            no_error_behind_zero: false,
             eof_at: None,
             received: 0,
             largest_read: 0,
@@ -177,6 +180,7 @@ impl Facts {
             Event::PendingError(error) => {
                 let kind = error.map(|error| error.kind());
                 self.first_error = self.first_error.or(kind);
+                self.no_error_behind_zero |= self.zero && error.is_none();
             }
             // The connection is settled by then, and this error says nothing of it.
             Event::Failed(Operation::TakeError, _) if self.closing => {}

@@ -18,6 +18,7 @@ pub(crate) const OF_A_REPORT: &[(&str, OfAReport)] = named![
     self::s5_a_report_never_changes,
     self::s6_a_zero_after_an_error_is_no_peer_fin,
     self::s7_an_error_is_never_dropped,
+    self::s7_an_end_in_order_has_no_error_behind_its_zero,
     self::s8_graceful_if_and_only_if_it_was_told_all_of_it,
     self::s9_delivered_only_by_evidence_taken_after_the_half_close,
     self::delivered_no_only_of_bytes_that_were_lost,
@@ -70,6 +71,12 @@ fn s6_a_zero_after_an_error_is_no_peer_fin(_: &Walk, node: &Node, report: &Repor
 
 fn s7_an_error_is_never_dropped(_: &Walk, node: &Node, report: &Report) -> bool {
     report.error.map(|error| error.kind()) == node.facts.first_error
+}
+
+/// An RST behind the peer's FIN shows nowhere but in SO_ERROR.
+fn s7_an_end_in_order_has_no_error_behind_its_zero(_: &Walk, node: &Node, report: &Report) -> bool {
+    let in_order = matches!(report.ending, Ending::Graceful | Ending::PeerFin);
+    !in_order || node.facts.no_error_behind_zero
 }
 
 /// Only if it was told all of it; and if it was told so before anything else ended it.
