@@ -57,11 +57,10 @@ static THRESHOLDS: LazyLock<Vec<Threshold>> = LazyLock::new(|| {
         "bad.rate>0.1%",
         "teardown.p99>50ms",
         "graceful.rate<1",
-        "total.rate<10",
+        "total.mean<10ms",
     ]
-    .iter()
-    .filter_map(|text| text.parse().ok())
-    .collect()
+    .map(|text| text.parse::<Threshold>().expect("a threshold"))
+    .into()
 });
 
 /// The places of all values in it, as JSON pointers.
