@@ -9,7 +9,9 @@ use finwait::{
 };
 
 use crate::facts::confirm_wait;
-use crate::policies::{ACKED_GRACE, DRAIN_IDLE, DRAIN_TOTAL, FLUSH_STALL, FLUSH_TOTAL};
+use crate::policies::{
+    ACKED_GRACE, DRAIN_IDLE, DRAIN_TOTAL, FLUSH_STALL, FLUSH_TOTAL, LIMIT_GRACE,
+};
 use crate::{Node, Walk};
 
 type OfAReport = fn(&Walk, &Node, &Report) -> bool;
@@ -222,6 +224,13 @@ fn no_clock_ends_it_early(walk: &Walk, node: &Node, report: &Report) -> bool {
             (_, Clock::Confirm) => facts.eof_at.map(|at| at.max(fin_at) + confirm_wait(walk)),
             (_, Clock::Idle) => None,
         },
+        Ending::ByteLimit if walk.limits.on_limit != OnLimit::Abort => {
+            let pause = match facts.acked_at {
+                Some(at) if facts.acked_in_time => at + LIMIT_GRACE,
+                _ => facts.progress_at + DRAIN_IDLE,
+            };
+            Some(pause.min(facts.cap()))
+        }
         _ => Some(0),
     };
     matches!((due, facts.released), (Some(due), Some((end, _))) if end >= due)

@@ -88,12 +88,20 @@ fn s12_nothing_waits_without_a_deadline_that_is_still_to_come(
 }
 
 /// By when the present phase ends, whatever happens.
-fn cap(world: &World) -> u64 {
+pub(crate) fn cap(world: &World) -> u64 {
     let total = match world.fin_at {
         None => FLUSH_TOTAL,
         Some(fin_at) => fin_at + DRAIN_TOTAL,
     };
     world.stop_at.map_or(total, |stop| stop.min(total))
+}
+
+/// For the acknowledgement of our FIN, where both FINs are out.
+pub(crate) fn confirm_wait(walk: &Walk) -> u64 {
+    match walk.limits.finish_on {
+        FinishOn::PeerFinAndAcked { .. } => CONFIRM,
+        FinishOn::PeerFin | FinishOn::Acked { .. } => DRAIN_IDLE,
+    }
 }
 
 fn reaches_the_limit(walk: &Walk, world: &World) -> bool {
@@ -110,11 +118,8 @@ fn s13_no_wait_passes_a_deadline_once_set(walk: &Walk, world: &World, action: Ac
     let paused = walk.receive == Receive::Discard && u64::from(world.kernel.read) >= DRAIN_BYTES;
     let fixed = match (world.teardown.phase(), world.told_at, walk.limits.finish_on) {
         (Phase::Confirm, ..) => {
-            let wait = match walk.limits.finish_on {
-                FinishOn::PeerFinAndAcked { .. } => CONFIRM,
-                FinishOn::PeerFin | FinishOn::Acked { .. } => DRAIN_IDLE,
-            };
-            world.eof_at.max(world.fin_at).map(|both| both + wait)
+            let both = world.eof_at.max(world.fin_at);
+            both.map(|both| both + confirm_wait(walk))
         }
         (Phase::Drain, Some(told_at), _) if paused => Some(told_at + LIMIT_GRACE),
         (Phase::Drain, Some(told_at), FinishOn::Acked { .. }) => Some(told_at + ACKED_GRACE),

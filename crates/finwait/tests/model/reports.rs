@@ -1,11 +1,15 @@
 //! The invariants of a report, one function each, by their names in the design: it is held against
 //! `World::kernel`, which the machine cannot see.
 
-use finwait::{Clock, Delivered, Ending, Event, Fin, FinishOn, Phase, Receive, Report};
+use finwait::{Clock, Delivered, Ending, Event, Fin, FinishOn, OnLimit, Phase, Receive, Report};
 
 use crate::Walk;
+use crate::invariants::{cap, confirm_wait};
 use crate::kernel::{Death, Release};
-use crate::policies::{DRAIN_BYTES, DRAIN_TOTAL, FLUSH_STALL, FLUSH_TOTAL, QUARTER};
+use crate::policies::{
+    ACKED_GRACE, DRAIN_BYTES, DRAIN_IDLE, DRAIN_TOTAL, FLUSH_STALL, FLUSH_TOTAL, LIMIT_GRACE,
+    QUARTER,
+};
 use crate::world::{Hints, Wish, World};
 
 type OfAReport = fn(&Walk, &World, &Report) -> bool;
@@ -187,11 +191,31 @@ fn acked_means_acked(walk: &Walk, world: &World, report: &Report) -> bool {
     report.ending != Ending::Acked || (wanted && world.kernel.fin_acked)
 }
 
-fn a_clock_that_ended_it_had_run_out(_: &Walk, world: &World, report: &Report) -> bool {
+fn a_clock_that_ended_it_had_run_out(walk: &Walk, world: &World, report: &Report) -> bool {
     let Some(settled) = world.settled_at else {
         return false;
     };
+    let is_past = |from: Option<u64>, wait| from.is_some_and(|from| settled >= from + wait);
     match report.ending {
+        Ending::TimedOut {
+            phase: Phase::Flush,
+            clock: Clock::Idle,
+        } => is_past(Some(world.written_at), FLUSH_STALL),
+        Ending::TimedOut {
+            clock: Clock::Idle, ..
+        } => is_past(world.fin_at, DRAIN_IDLE),
+        Ending::TimedOut {
+            clock: Clock::Confirm,
+            ..
+        } => is_past(world.eof_at.max(world.fin_at), confirm_wait(walk)),
+        Ending::Acked => is_past(world.told_at, ACKED_GRACE),
+        Ending::ByteLimit if walk.limits.on_limit != OnLimit::Abort => {
+            let pause = match world.told_at {
+                Some(_) => is_past(world.told_at, LIMIT_GRACE),
+                None => is_past(world.fin_at, DRAIN_IDLE),
+            };
+            pause || settled >= cap(world)
+        }
         Ending::TimedOut {
             phase,
             clock: Clock::Total,
