@@ -93,8 +93,8 @@ impl Span {
     }
 }
 
-/// Whole seconds, and a part of one, without the division of 128 bits that `as_micros` is spared but
-/// its rounding is not.
+/// A time in 64 bits, of which `part` is what goes beyond whole seconds: the rounding of what
+/// `Duration::as_nanos` says would be a division of 128 bits.
 fn micros(time: Duration, part: u32) -> u64 {
     let whole = time.as_secs().saturating_mul(1_000_000);
     whole.saturating_add(u64::from(part))

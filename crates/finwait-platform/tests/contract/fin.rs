@@ -95,21 +95,26 @@ fn after_the_peers_fin_one_question_tells_both() {
     until("the peer's FIN", || {
         (ours.read(&mut [0]).ok() == Some(0)).then_some(())
     });
-    let both = acked_after_peer_fin(&ours).unwrap();
-    let payload = unacknowledged_payload(&ours, true).unwrap();
-    assert_eq!(both, (fin_acked(&ours).unwrap(), payload));
+    // What was written last may be acknowledged between two questions.
+    let both = until("the same answer twice", || {
+        let both = acked_after_peer_fin(&ours).unwrap();
+        let payload = unacknowledged_payload(&ours, true).unwrap();
+        (both == (fin_acked(&ours).unwrap(), payload)).then_some(both)
+    });
     if !LINUX {
         assert_ne!(both.0, FinAck::Yes, "it waits behind what was written");
         println!("not asserted: acknowledgements in CLOSED, which Linux alone tells");
         return;
     }
-    assert_eq!(both.0, FinAck::No);
+    let (fin, payload) = both;
+    assert_eq!(fin, FinAck::No);
     assert!(payload > Some(0) && payload < Some(written), "{payload:?}");
     // Their end has bytes that nobody read: an RST.
     drop(theirs);
     wait_state(&ours, TcpState::Closed);
-    let both = acked_after_peer_fin(&ours).unwrap();
-    assert_eq!(both, (FinAck::No, payload));
+    let (fin, lost) = acked_after_peer_fin(&ours).unwrap();
+    assert_eq!(fin, FinAck::No);
+    assert!(lost > Some(0) && lost <= payload, "{lost:?} of {payload:?}");
     assert_eq!(fin_acked(&ours).unwrap(), FinAck::No);
 }
 
