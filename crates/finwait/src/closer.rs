@@ -153,7 +153,8 @@ impl<B: AsRef<[u8]>> Closer<B> {
         unsent: B,
         now: Instant,
     ) -> Key {
-        let teardown = self.teardown(&self.limits, Receive::Discard, &unsent, now);
+        let unwritten = unsent.as_ref().len() as u64;
+        let teardown = Teardown::by(&self.rules, Receive::Discard, unwritten, now);
         self.admit(watch.into(), stream.into(), unsent, teardown, now)
     }
 
@@ -166,7 +167,8 @@ impl<B: AsRef<[u8]>> Closer<B> {
         unsent: B,
         now: Instant,
     ) -> Key {
-        let teardown = self.teardown(&self.limits, Receive::Deliver, &unsent, now);
+        let unwritten = unsent.as_ref().len() as u64;
+        let teardown = Teardown::by(&self.rules, Receive::Deliver, unwritten, now);
         self.admit(watch.into(), stream.into(), unsent, teardown, now)
     }
 
@@ -180,7 +182,8 @@ impl<B: AsRef<[u8]>> Closer<B> {
         limits: &Limits,
         now: Instant,
     ) -> Key {
-        let teardown = self.teardown(limits, receive, &unsent, now);
+        let unwritten = unsent.as_ref().len() as u64;
+        let teardown = self.teardown(limits, receive, unwritten, now);
         self.admit(watch.into(), stream, unsent, teardown, now)
     }
 
@@ -272,8 +275,13 @@ impl<B: AsRef<[u8]>> Closer<B> {
         self.driver.is_empty()
     }
 
-    fn teardown(&self, limits: &Limits, receive: Receive, unsent: &B, now: Instant) -> Teardown {
-        let unwritten = unsent.as_ref().len() as u64;
+    fn teardown(
+        &self,
+        limits: &Limits,
+        receive: Receive,
+        unwritten: u64,
+        now: Instant,
+    ) -> Teardown {
         if *limits == self.limits {
             return Teardown::by(&self.rules, receive, unwritten, now);
         }
@@ -318,7 +326,7 @@ impl<B: AsRef<[u8]> + Default> Closer<B> {
         limits: &Limits,
         now: Instant,
     ) -> Key {
-        let mut teardown = Teardown::new(limits, receive, 0, now);
+        let mut teardown = self.teardown(limits, receive, 0, now);
         teardown.handle(Event::HalfClosed, now);
         self.admit(watch.into(), stream.into(), B::default(), teardown, now)
     }
