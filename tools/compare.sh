@@ -102,8 +102,10 @@ rate_of() {
         client "$finwait" load "127.0.0.1:$port" --storm -n "$waves" -c "${1#waves-}" --threads 1 --json -q --fail-if 'bad.rate>0'
         number_after '"teardown_per_s":'
         ;;
-    storm-floor)
-        client "$floor" storm "127.0.0.1:$port" "$storm"
+    storm-floor | storm-asks)
+        local way=storm
+        [ "$1" = storm-floor ] || way=storm-asks
+        client "$floor" "$way" "127.0.0.1:$port" "$storm"
         number_after '^'
         ;;
     full | full-one)
@@ -265,7 +267,7 @@ web=() echo=() full=()
 for part in "${parts[@]}"; do
     case $part in
     web) web=(load load-fin wrk ab floor floor-fin) ;;
-    echo) echo=(churn churn-floor storm storm-floor waves-1000 waves-4000 waves-19000) ;;
+    echo) echo=(churn churn-floor storm storm-asks storm-floor waves-1000 waves-4000 waves-19000) ;;
     full) full=(full full-one full-floor) ;;
     *)
         echo "PART is web, echo or full, not $part" >&2
@@ -333,7 +335,7 @@ if [ ${#web[@]} -gt 0 ]; then
 fi
 if [ ${#echo[@]} -gt 0 ]; then
     table "finwait serve, $at_once at once, ${seconds} s" churn-floor churn churn-floor
-    table "finwait serve, $storm at once, all closed together" storm-floor storm storm-floor
+    table "finwait serve, $storm at once, all closed together" storm-floor storm storm-asks storm-floor
     table "finwait serve, $waves in all, so many at once closed together" waves-1000 waves-1000 waves-4000 waves-19000
 fi
 if [ ${#full[@]} -gt 0 ]; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The same teardowns by a bare loop, by finwait's Closer, by tokio with a task for each connection, and by a thread for each
-# (benches/src/bin/contest/), side by side: prints a table for 1,000, 4,000 and 9,000 connections. Client and server have a
+# The same teardowns by a bare loop, by one that asks what a report rests on, by finwait's Closer, by tokio with a task for each
+# connection, and by a thread for each (benches/src/bin/contest/), side by side: prints a table for 1,000, 4,000 and 9,000 connections. Client and server have a
 # core each; each run has a network namespace of its own, where there is a right to one; orders alternate.
 # With --calls it shows the system calls of one teardown instead, and with --instructions where a teardown's instructions in
 # user space go.
@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 calls() {
     local kind trace
     trace=$(mktemp)
-    for kind in floor closer closer-own tokio; do
+    for kind in floor floor-asks closer closer-own tokio; do
         strace -o "$trace" "$contest" run "$kind" 1000 1 >/dev/null
         awk -v kind="$kind" '
             /^getrusage/ { looks++; next }
@@ -80,7 +80,7 @@ lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 for ((round = 1; round <= rounds; round++)); do
     for count in 1000 4000 9000; do
-        kinds=(floor closer closer-own tokio)
+        kinds=(floor floor-asks closer closer-own tokio)
         [ "$count" -gt 1000 ] || kinds+=(threads)
         for kind in $(in_turn "$round" "${kinds[@]}"); do
             "${network[@]}" taskset -c 1 "$contest" run "$kind" "$count" "${batches[$count]}" 0 | tee -a "$lines" >&2

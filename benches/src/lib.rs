@@ -17,7 +17,7 @@ mod deadlines;
 #[path = "../../crates/finwait/src/rings.rs"]
 mod rings;
 
-pub use bare::{drain, half_close_all};
+pub use bare::{Questions, drain, half_close_all};
 pub use closer::{close_all, close_registered, closer_for};
 pub use connections::{Sources, establish};
 pub use meter::{Meter, Spent};

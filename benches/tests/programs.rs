@@ -42,7 +42,14 @@ fn rate(text: &str) -> f64 {
 
 #[test]
 fn every_contestant_tears_all_connections_down_and_stands_in_the_table() {
-    let kinds = ["closer", "closer-own", "floor", "threads", "tokio"];
+    let kinds = [
+        "closer",
+        "closer-own",
+        "floor",
+        "floor-asks",
+        "threads",
+        "tokio",
+    ];
     if platform::process_cpu_time().is_none() {
         // It measures nothing then, and says so.
         let output = run(CONTEST, &["run", "closer", "50", "2"]);
@@ -105,12 +112,14 @@ fn the_contest_says_what_is_wrong_with_its_arguments() {
 fn the_floor_does_its_exchanges() {
     let echo = serve("echo");
     let addr = echo.addr().to_string();
-    rate(&printed(run(FLOOR, &["storm", &addr, "50"])));
+    for storm in ["storm", "storm-asks"] {
+        rate(&printed(run(FLOOR, &[storm, &addr, "50"])));
+    }
     // No second connection on any of the ten.
     rate(&printed(run(FLOOR, &["churn", &addr, "10", "0"])));
     rate(&printed(run(FLOOR, &["count", &addr, "10", "25"])));
     let stats = echo.stop(Duration::from_secs(10));
-    assert_eq!(stats.accepted, 85);
+    assert_eq!(stats.accepted, 135);
 
     let http = serve("http=1k");
     let addr = http.addr().to_string();

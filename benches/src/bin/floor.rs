@@ -2,7 +2,7 @@
 //! `finwait load` costs beyond it is finwait's own share.
 //!
 //! - `floor storm ADDR COUNT` opens COUNT connections, then half-closes all, reads until each FIN,
-//!   closes.
+//!   closes. `floor storm-asks ADDR COUNT` asks each socket what a report rests on before it closes it.
 //! - `floor churn ADDR AT_ONCE SECONDS` is a closed loop: connect, write 64 bytes, half-close, read
 //!   until the FIN, close. `floor count ADDR AT_ONCE COUNT` is the same loop, COUNT connections long.
 //! - `floor http ADDR AT_ONCE SECONDS PATH half|fin` is one that writes a GET request with
@@ -17,7 +17,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use finwait_benches::{Sources, drain, establish, half_close_all};
+use finwait_benches::{Questions, Sources, drain, establish, half_close_all};
 use finwait_platform as platform;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
@@ -28,7 +28,12 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     let rate = match words.as_slice() {
-        ["storm", address, count] => parse(address).and_then(|a| storm(a, parse(count)?)),
+        ["storm", address, count] => {
+            parse(address).and_then(|a| storm(a, parse(count)?, Questions::None))
+        }
+        ["storm-asks", address, count] => {
+            parse(address).and_then(|a| storm(a, parse(count)?, Questions::OfReport))
+        }
         ["churn", address, at_once, seconds] => parse(address).and_then(|a| {
             let exchange = Exchange {
                 request: REQUEST.to_vec(),
@@ -61,7 +66,7 @@ fn main() -> ExitCode {
             churn(a, parse(at_once)?, end, &exchange)
         }),
         _ => Err(io::Error::other(
-            "storm ADDR COUNT | churn ADDR AT_ONCE SECONDS | count ADDR AT_ONCE COUNT | http ADDR AT_ONCE SECONDS PATH half|fin",
+            "storm|storm-asks ADDR COUNT | churn ADDR AT_ONCE SECONDS | count ADDR AT_ONCE COUNT | http ADDR AT_ONCE SECONDS PATH half|fin",
         )),
     };
     match rate {
@@ -81,7 +86,7 @@ fn parse<T: std::str::FromStr>(word: &str) -> io::Result<T> {
         .map_err(|_| io::Error::other(format!("{word}: not understood")))
 }
 
-fn storm(target: SocketAddr, count: usize) -> io::Result<f64> {
+fn storm(target: SocketAddr, count: usize, questions: Questions) -> io::Result<f64> {
     platform::raise_open_file_limit(count as u64 + 100)?;
     let mut poll = Poll::new()?;
     let mut sources = Sources::new(0);
@@ -102,7 +107,7 @@ fn storm(target: SocketAddr, count: usize) -> io::Result<f64> {
         poll.poll(&mut events, Some(Duration::from_millis(10)))?;
     }
     let started = Instant::now();
-    half_close_all(&mut poll, &mut streams)?;
+    half_close_all(&mut poll, &mut streams, questions)?;
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
@@ -175,7 +180,7 @@ fn churn(target: SocketAddr, at_once: usize, end: End, exchange: &Exchange) -> i
                 }
                 connected[index] = true;
             }
-            if drain(&mut streams[index], &mut scratch)? {
+            if drain(&mut streams[index], &mut scratch, Questions::None)? {
                 finished += 1;
                 connected[index] = false;
                 if end.is_open(started, finished + open as u64 - 1) {

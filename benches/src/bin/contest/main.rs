@@ -4,8 +4,9 @@
 //!   of its own, and tears all of them down: half-close, read until the peer's FIN, close. The clock
 //!   runs from the first half-close to the last close. BATCHES times; it prints one line, which
 //!   `contest table` reads. With CORE the server runs there, by `taskset`.
-//! - KIND is `floor`, `closer`, `closer-own` (a `Closer` that gives each socket a token of its own),
-//!   `tokio` (a task for each connection) or `threads` (a thread for each).
+//! - KIND is `floor`, `floor-asks` (it asks what a report rests on), `closer`, `closer-own` (a `Closer`
+//!   that gives each socket a token of its own), `tokio` (a task for each connection) or `threads` (a
+//!   thread for each).
 //! - `contest table` reads such lines from stdin: the first of each kind are a round, the second too.
 //! - `contest peer COUNT` is the server.
 //!
@@ -21,7 +22,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use finwait_benches::{
-    Meter, Served, Sources, Spent, close_all, close_registered, closer_for, establish,
+    Meter, Questions, Served, Sources, Spent, close_all, close_registered, closer_for, establish,
     half_close_all,
 };
 use finwait_platform as platform;
@@ -59,14 +60,15 @@ fn number(name: &str, word: &str) -> io::Result<usize> {
 
 fn run(kind: &str, count: &str, batches: &str, core: Option<&str>) -> io::Result<()> {
     let contestant: fn(Poll, Vec<TcpStream>) -> io::Result<Spent> = match kind {
-        "floor" => floor,
+        "floor" => |poll, streams| floor(poll, streams, Questions::None),
+        "floor-asks" => |poll, streams| floor(poll, streams, Questions::OfReport),
         "closer" => closer,
         "closer-own" => closer_own,
         "tokio" => |_, streams| tasks::tear_down(to_std(streams)),
         "threads" => |_, streams| threads::tear_down(to_std(streams)),
         _ => {
-            let why = format!("KIND is floor, closer, closer-own, tokio or threads, not {kind}");
-            return Err(io::Error::other(why));
+            let kinds = "floor, floor-asks, closer, closer-own, tokio or threads";
+            return Err(io::Error::other(format!("KIND is {kinds}, not {kind}")));
         }
     };
     let (count, batches) = (number("COUNT", count)?, number("BATCHES", batches)?);
@@ -153,10 +155,10 @@ fn to_std(streams: Vec<TcpStream>) -> Vec<std::net::TcpStream> {
     streams.into_iter().map(std::net::TcpStream::from).collect()
 }
 
-fn floor(mut poll: Poll, streams: Vec<TcpStream>) -> io::Result<Spent> {
+fn floor(mut poll: Poll, streams: Vec<TcpStream>, questions: Questions) -> io::Result<Spent> {
     let mut streams: Vec<_> = streams.into_iter().map(Some).collect();
     let meter = Meter::start()?;
-    half_close_all(&mut poll, &mut streams)?;
+    half_close_all(&mut poll, &mut streams, questions)?;
     meter.spent()
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::Ipv4Addr;
 
-use finwait_benches::{announce, drain};
+use finwait_benches::{Questions, announce, drain};
 use finwait_platform as platform;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -43,7 +43,7 @@ pub(crate) fn serve(count: usize) -> io::Result<()> {
                         streams[index] = Some(stream);
                     }
                 }
-            } else if drain(&mut streams[index], &mut scratch)? {
+            } else if drain(&mut streams[index], &mut scratch, Questions::None)? {
                 free.push(index);
             }
         }

@@ -59,7 +59,7 @@ fn table(count: usize, kinds: &BTreeMap<String, Vec<Run>>) -> io::Result<String>
     let floors = floors.ok_or_else(|| io::Error::other(format!("{count}: no run of the floor")))?;
     let mut text = format!(
         "{count} connections, medians of {} rounds; CPU is microseconds for each teardown\n\
-         {:8} {:>12} {:>6} {:>8} {:>8} {:>8} {:>6} {:>12}\n",
+         {:10} {:>12} {:>6} {:>8} {:>8} {:>8} {:>6} {:>12}\n",
         floors.len(),
         "",
         "teardowns/s",
@@ -78,7 +78,7 @@ fn table(count: usize, kinds: &BTreeMap<String, Vec<Run>>) -> io::Result<String>
         let of = |value: fn(&Run) -> f64| median(runs.iter().map(value));
         let pairs = || runs.iter().zip(floors);
         text += &format!(
-            "{kind:8} {:12.0} {:6.3} {:8.2} {:8.2} {:8.2} {:6.3} {:12.2}\n",
+            "{kind:10} {:12.0} {:6.3} {:8.2} {:8.2} {:8.2} {:6.3} {:12.2}\n",
             of(|run| run.rate),
             median(pairs().map(|(run, floor)| run.rate / floor.rate)),
             of(|run| run.user),
