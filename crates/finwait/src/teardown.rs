@@ -80,6 +80,12 @@ pub enum Receive {
     Discard,
     /// They are handed to the caller, without a limit on their number.
     Deliver,
+    /// There will be none: the caller has read the peer's FIN itself. Nothing is received, which saves
+    /// the read that would return 0 once more, and the report says that the peer's FIN was read.
+    ///
+    /// It must be true. Where a read of 0 alone does not tell (Windows),
+    /// [`PeerEnd::of_read`](crate::PeerEnd::of_read) does.
+    Nothing,
 }
 
 /// Where a teardown stands. A state carries its own deadlines; `look_at` is when the OS is next
@@ -148,6 +154,7 @@ impl Teardown {
 
     pub(crate) fn by(rules: &Rules, receive: Receive, unwritten: u64, now: Instant) -> Self {
         let bounds = rules.bounds;
+        let ended = receive == Receive::Nothing;
         let state = if unwritten == 0 {
             State::HalfClose
         } else {
@@ -167,13 +174,13 @@ impl Teardown {
             stop_at: Span::NEVER,
             fin_at: Span::NEVER,
             acked_at: Span::NEVER,
-            eof_at: Span::NEVER,
+            eof_at: if ended { Span::ZERO } else { Span::NEVER },
             ended_at: Span::NEVER,
             state,
             error: None,
             receive,
             fin: Fin::NotSent,
-            readable: true,
+            readable: !ended,
             writable: true,
         }
     }
@@ -368,7 +375,7 @@ impl Teardown {
         self.unwritten
     }
 
-    /// Whether the peer's FIN was read.
+    /// Whether the peer's FIN was read, by this teardown or before it.
     pub(crate) fn peer_fin(&self) -> bool {
         !self.eof_at.is_never()
     }

@@ -29,7 +29,8 @@ pub(crate) struct Input {
     pause: Option<Bound>,
     abort_on_deadline: bool,
     finish: Finish,
-    pub(crate) deliver: bool,
+    /// Odd: deliver.
+    pub(crate) receive: u8,
     pub(crate) unwritten: u16,
     pub(crate) steps: Vec<Step>,
 }

@@ -47,10 +47,10 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 impl Trial {
     fn new(input: &Input) -> Self {
         let limits = input.limits();
-        let receive = if input.deliver {
-            Receive::Deliver
-        } else {
-            Receive::Discard
+        let receive = match input.receive % 4 {
+            0 => Receive::Discard,
+            2 => Receive::Nothing,
+            _ => Receive::Deliver,
         };
         let unwritten = u64::from(input.unwritten);
         let teardown = Teardown::new(&limits, receive, unwritten, *START);
@@ -65,7 +65,7 @@ impl Trial {
             received: 0,
             half_closed: false,
             first_error: None,
-            peer_fin: false,
+            peer_fin: receive == Receive::Nothing,
         }
     }
 

@@ -44,7 +44,8 @@ impl<S: Socket, B: AsRef<[u8]>> Slot<S, B> {
             }
             Action::HalfClose => self.socket.half_close(),
             Action::Receive => match self.teardown.receive() {
-                Receive::Discard => self.socket.discard(scratch),
+                // One whose peer's FIN was read before reads again only to find out why it is gone.
+                Receive::Discard | Receive::Nothing => self.socket.discard(scratch),
                 Receive::Deliver => {
                     let event = self.socket.receive(scratch);
                     if let Event::Received { bytes } = event {

@@ -25,11 +25,12 @@ pub(crate) fn every_combination(base: Limits, waits: &Waits) -> Vec<(Limits, Rec
     let pause = OnLimit::PauseAndConfirm {
         grace: waits.limit_grace,
     };
-    // Delivered bytes have no limit.
+    // Delivered bytes have no limit, and neither have those that never come.
     let receives = [
         (Receive::Discard, pause),
         (Receive::Discard, OnLimit::Abort),
         (Receive::Deliver, pause),
+        (Receive::Nothing, pause),
     ];
     let mut all = Vec::new();
     for finish_on in finishes {

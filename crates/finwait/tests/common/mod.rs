@@ -169,6 +169,19 @@ impl Driver {
             .finish(self.poll.registry(), stream, unsent.into(), now)
     }
 
+    /// Of a stream whose peer's FIN was read already.
+    pub(crate) fn close_after_peer_fin(
+        &mut self,
+        stream: TcpStream,
+        unsent: impl Into<Vec<u8>>,
+        limits: &Limits,
+    ) -> Key {
+        let stream = nonblocking(stream).into();
+        let (registry, receive, now) = (self.poll.registry(), Receive::Nothing, Instant::now());
+        self.closer
+            .begin(registry, stream, unsent.into(), receive, limits, now)
+    }
+
     /// Of a stream whose write side is shut down already.
     pub(crate) fn drain(&mut self, stream: TcpStream, limits: &Limits) -> Key {
         let stream = nonblocking(stream);

@@ -27,6 +27,7 @@ mod half_closed;
 mod hostile;
 mod kept;
 mod limit;
+mod passive;
 mod reset;
 #[cfg(unix)]
 mod unix_domain;

@@ -42,6 +42,15 @@ pub(crate) fn rows() -> Vec<Row> {
         row("the OS cannot tell, and no policy waits for what cannot be told", proof_policy(), 0, &then(&[(0, NO_ERROR), (0, CANNOT_TELL)]), 0, Ends(Ending::PeerFin)),
         row("nor does this one", acked_policy(), 0, &then(&[(0, NO_ERROR), (0, CANNOT_TELL)]), 0, Ends(Ending::PeerFin)),
 
+        // The caller has read the peer's FIN.
+        row("nothing is read where the caller has read the peer's FIN", limits(), 0, &[], 0, Does(Action::HalfClose)).after_the_peers_fin(),
+        row("then SO_ERROR is asked at once", limits(), 0, &[(0, HalfClosed)], 0, Does(Action::AskError)).after_the_peers_fin(),
+        row("an RST behind that FIN is one after it", limits(), 0, &[(0, HalfClosed), (0, pending(BrokenPipe))], 0, Ends(HIDDEN_RESET)).after_the_peers_fin(),
+        row("both FINs, and ours acknowledged", limits(), 0, &[(0, HalfClosed), (0, NO_ERROR), (0, ACKED)], 0, Ends(Ending::Graceful)).after_the_peers_fin(),
+        row("its wait for the acknowledgement counts from our FIN", proof_policy(), 0, &[(5, HalfClosed), (5, NO_ERROR), (5, unacked(0)), (5, NO_ERROR), (64, unacked(0)), (64, NO_ERROR)], 64, WaitsUntil(65)).after_the_peers_fin(),
+        row("what is unsent is written first, and nothing read beside it", limits(), 10, &[(0, Event::WriteBlocked), (0, Readable)], 0, WaitsUntil(25)).after_the_peers_fin(),
+        row("one that is gone by then is asked why", limits(), 0, &[(0, Event::NotConnected), (0, ReceivedFin)], 0, Does(Action::AskError)).after_the_peers_fin(),
+
         // Waiting for the acknowledgement.
         row("proof: it is asked again soon", proof_policy(), 0, &then(&[(0, NO_ERROR), (0, unacked(0)), (0, NO_ERROR)]), 0, WaitsUntil(1)),
         row("an RST ends the wait, so SO_ERROR is asked in turn", proof_policy(), 0, &then(&[(0, NO_ERROR), (0, unacked(0))]), 0, Does(Action::AskError)),

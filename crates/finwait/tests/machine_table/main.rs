@@ -73,6 +73,12 @@ impl Row {
         self.receive = Receive::Deliver;
         self
     }
+
+    /// The caller has read the peer's FIN.
+    fn after_the_peers_fin(mut self) -> Self {
+        self.receive = Receive::Nothing;
+        self
+    }
 }
 
 /// Round numbers that cannot be mistaken for each other.

@@ -57,16 +57,18 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    pub(crate) fn new(unwritten: u64) -> Self {
+    pub(crate) fn new(unwritten: u64, receive: Receive) -> Self {
+        // The caller has read it then.
+        let eof = receive == Receive::Nothing;
         Self {
             unwritten,
             half_close_asked: 0,
             fin_at: None,
             not_connected: false,
             first_error: None,
-            zero: false,
+            zero: eof,
             no_error_behind_zero: false,
-            eof_at: None,
+            eof_at: eof.then_some(0),
             received: 0,
             largest_read: 0,
             unacked: None,

@@ -133,7 +133,7 @@ impl Walk {
     fn begin(&self, unwritten: u64, budget: Budget) -> Node {
         Node {
             teardown: Teardown::new(&self.limits, self.receive, unwritten, self.start),
-            facts: Facts::new(unwritten),
+            facts: Facts::new(unwritten, self.receive),
             budget,
             now: 0,
             seen: false,
@@ -242,7 +242,7 @@ fn every_answer_to_every_action_keeps_every_invariant() {
         reads: 2,
         wishes: 0,
     };
-    judge("answers", walk_all(&every_policy(), budget), 340_000);
+    judge("answers", walk_all(&every_policy(), budget), 360_000);
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn hints_at_any_time_keep_every_invariant() {
         wishes: 0,
     };
     let all = walk_all(&every_second_policy(), budget);
-    let found = judge("answers and hints", all, 535_000);
+    let found = judge("answers and hints", all, 565_000);
     reaches_every_phase_and(&found, |ending| !reporting::is_by_wish(ending));
 }
 
@@ -262,7 +262,7 @@ fn hints_at_any_time_keep_every_invariant() {
 #[test]
 fn s15_one_hint_or_two_lead_to_the_same_set_of_endings() {
     // One of each kind of finish: the walk with two hints is long.
-    let policies: Vec<_> = every_second_policy().into_iter().step_by(3).collect();
+    let policies: Vec<_> = every_second_policy().into_iter().step_by(4).collect();
     let walks = [("one hint", 1, 55_000), ("two hints", 2, 175_000)];
     let endings = walks.map(|(what, hints, least_states)| {
         let budget = Budget {
@@ -291,7 +291,7 @@ fn stop_abort_and_evict_at_any_time_keep_every_invariant() {
         wishes: 1,
     };
     let all = walk_all(&every_second_policy(), budget);
-    let found = judge("answers and wishes", all, 635_000);
+    let found = judge("answers and wishes", all, 670_000);
     reaches_every_phase_and(&found, |_| true);
 }
 

@@ -127,7 +127,7 @@ fn unwritten_bytes_are_those_that_no_write_took(_: &Walk, node: &Node, report: &
 fn received_bytes_are_those_that_reads_gave(walk: &Walk, node: &Node, report: &Report) -> bool {
     let discarded = match walk.receive {
         Receive::Discard => node.facts.received,
-        Receive::Deliver => 0,
+        Receive::Deliver | Receive::Nothing => 0,
     };
     (report.received_bytes, report.discarded_bytes) == (node.facts.received, discarded)
 }

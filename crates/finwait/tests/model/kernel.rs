@@ -84,7 +84,7 @@ pub(crate) enum Release {
 }
 
 impl Kernel {
-    pub(crate) fn new(tells: Tells) -> Self {
+    pub(crate) fn new(tells: Tells, peer_fin: bool) -> Self {
         Self {
             tells,
             written: 0,
@@ -93,7 +93,7 @@ impl Kernel {
             fin_acked: false,
             arrived: 0,
             read: 0,
-            peer_fin: false,
+            peer_fin,
             error: None,
             death: None,
             told: None,

@@ -1,6 +1,6 @@
 //! One teardown, its socket, and what may still happen to them.
 
-use finwait::{Acknowledged, Action, Event, Phase, Teardown};
+use finwait::{Acknowledged, Action, Event, Phase, Receive, Teardown};
 
 use crate::Walk;
 use crate::kernel::{Death, Kernel, Release, Wire};
@@ -83,9 +83,11 @@ const SOON: u64 = 2;
 
 impl World {
     pub(crate) fn new(walk: &Walk, payload: u8) -> Self {
+        // The caller has read it then.
+        let eof = walk.receive == Receive::Nothing;
         Self {
             teardown: Teardown::new(&walk.limits, walk.receive, payload.into(), walk.start),
-            kernel: Kernel::new(walk.tells),
+            kernel: Kernel::new(walk.tells, eof),
             payload,
             hints: walk.hints,
             readable: false,
@@ -95,7 +97,7 @@ impl World {
             now: 0,
             fin_at: None,
             written_at: 0,
-            eof_at: None,
+            eof_at: eof.then_some(0),
             told_at: None,
             stop_at: None,
             wished: None,
