@@ -72,12 +72,16 @@ impl Worker<'_> {
         let Stage::Talking(stream) = std::mem::replace(&mut exchange.stage, Stage::Over) else {
             return;
         };
+        let (limits, closer) = (&plan.limits, &mut self.closer);
+        let receive = match exchange.peer_fin_at {
+            Some(_) => Receive::Nothing,
+            None => Receive::Deliver,
+        };
         let key = if exchange.fin_at.is_some() {
-            let (receive, limits) = (Receive::Deliver, &plan.limits);
-            self.closer.drain(Watch::Kept, stream, receive, limits, now)
+            closer.drain(Watch::Kept, stream, receive, limits, now)
         } else {
             let rest = Rest::new(exchange.request(plan), exchange.written);
-            self.closer.finish(Watch::Kept, stream, rest, now)
+            closer.begin(Watch::Kept, stream.into(), rest, receive, limits, now)
         };
         exchange.stage = Stage::Closing { since: now, key };
         self.drop_timer(index);
