@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use finwait::PeerEnd;
 use finwait_platform::{self as platform, EndCause};
+use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
@@ -18,7 +19,6 @@ use crate::treatment::Treatment;
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
-    token: Token,
     /// Receiving may succeed: an event said so, or it did not end in "would block".
     pub(crate) readable: bool,
     /// Sending may succeed.
@@ -27,7 +27,6 @@ pub(crate) struct Connection {
     pub(crate) read_closed: bool,
     /// What the events have said of the peer's end.
     pub(crate) end: PeerEnd,
-    watches_writable: bool,
     no_delay: bool,
     pub(crate) treatment: Treatment,
     /// What it is answered with, where that is held in memory.
@@ -74,30 +73,21 @@ pub(crate) enum Sent {
 const DISCARD_BYTES: usize = 1 << 20;
 
 impl Connection {
-    /// `speaks_first`: its behaviour sends without having received anything.
-    ///
-    /// The others ask for `WRITABLE` when they have to wait for it. Otherwise every new
-    /// connection would cause an event that says what is known: it can be written to.
+    /// Registers `stream` once, for all that it will wait for: the `Closer` keeps the registration
+    /// as it is, and needs both.
     pub(crate) fn register(
         mut stream: TcpStream,
         registry: &Registry,
         token: Token,
-        speaks_first: bool,
     ) -> io::Result<Self> {
-        let interest = if speaks_first {
-            Interest::READABLE | Interest::WRITABLE
-        } else {
-            Interest::READABLE
-        };
-        registry.register(&mut stream, token, interest)?;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        registry.register(&mut stream, token, both)?;
         Ok(Self {
             stream,
-            token,
             readable: false,
             writable: true,
             read_closed: false,
             end: PeerEnd::default(),
-            watches_writable: speaks_first,
             no_delay: false,
             treatment: Treatment::default(),
             answer: None,
@@ -112,6 +102,19 @@ impl Connection {
             due: None,
             armed: None,
         })
+    }
+
+    /// Takes note of an event; `false` if it says only what is known. So does the first one of most
+    /// connections: that they can be written to.
+    pub(crate) fn note(&mut self, event: &Event) -> bool {
+        let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+        let writable = event.is_writable() || event.is_write_closed() || event.is_error();
+        let news = readable || (writable && !self.writable);
+        self.readable |= readable;
+        self.writable |= writable;
+        self.read_closed |= event.is_read_closed();
+        self.end.note(event);
+        news
     }
 
     /// The one that was asked for last.
@@ -144,21 +147,24 @@ impl Connection {
         self.received(result)
     }
 
-    pub(crate) fn send_slices(&mut self, slices: &[IoSlice<'_>], registry: &Registry) -> Sent {
+    pub(crate) fn send_slices(&mut self, slices: &[IoSlice<'_>]) -> Sent {
         let result = repeat(|| self.stream.write_vectored(slices));
-        self.sent(result, registry)
+        self.sent(result)
     }
 
-    pub(crate) fn send(&mut self, bytes: &[u8], registry: &Registry) -> Sent {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Sent {
         let result = repeat(|| self.stream.write(bytes));
-        self.sent(result, registry)
+        self.sent(result)
     }
 
-    fn sent(&mut self, result: io::Result<usize>, registry: &Registry) -> Sent {
+    fn sent(&mut self, result: io::Result<usize>) -> Sent {
         match result {
             Ok(0) => Sent::Over(Ended::Failed),
             Ok(sent) => Sent::Bytes(sent),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked(registry),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.writable = false;
+                Sent::Blocked
+            }
             Err(error) => Sent::Over(ended(&error)),
         }
     }
@@ -190,22 +196,6 @@ impl Connection {
             }
             Err(error) => Received::Over(ended(&error)),
         }
-    }
-
-    fn blocked(&mut self, registry: &Registry) -> Sent {
-        self.writable = false;
-        if !self.watches_writable {
-            // Asking anew reports what is ready by now, so no edge is lost in between.
-            let both = Interest::READABLE | Interest::WRITABLE;
-            if registry
-                .reregister(&mut self.stream, self.token, both)
-                .is_err()
-            {
-                return Sent::Over(Ended::Failed);
-            }
-            self.watches_writable = true;
-        }
-        Sent::Blocked
     }
 }
 

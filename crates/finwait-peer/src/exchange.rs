@@ -8,8 +8,6 @@ mod sending;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use mio::Registry;
-
 use crate::answer::Answer;
 use crate::behaviour::Behaviour;
 use crate::connection::Connection;
@@ -117,19 +115,13 @@ impl Exchange {
     }
 
     /// Does what can be done now, within its share of a turn.
-    pub(crate) fn serve(
-        &mut self,
-        service: &mut Service,
-        connection: &mut Connection,
-        registry: &Registry,
-    ) -> Next {
+    pub(crate) fn serve(&mut self, service: &mut Service, connection: &mut Connection) -> Next {
         // Answers leave in the pieces in which they are written.
         connection.send_without_delay();
         connection.due = None;
         let mut turn = Turn {
             service,
             connection,
-            registry,
             // A wait begins when its reason is seen, not when the turn began.
             now: Instant::now(),
             exchange: self,
@@ -184,7 +176,6 @@ impl Exchange {
 struct Turn<'a> {
     service: &'a mut Service,
     connection: &'a mut Connection,
-    registry: &'a Registry,
     now: Instant,
     exchange: &'a mut Exchange,
 }

@@ -5,7 +5,6 @@ mod raw;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mio::Registry;
 use mio::net::TcpStream;
 
 use crate::behaviour::Behaviour;
@@ -114,14 +113,9 @@ impl Service {
     }
 
     /// Does what `connection` is ready for, within its share of a turn.
-    pub(crate) fn serve(
-        &mut self,
-        connection: &mut Connection,
-        registry: &Registry,
-        now: Instant,
-    ) -> Next {
+    pub(crate) fn serve(&mut self, connection: &mut Connection, now: Instant) -> Next {
         if let Some(mut exchange) = connection.exchange.take() {
-            let next = exchange.serve(self, connection, registry);
+            let next = exchange.serve(self, connection);
             connection.exchange = Some(exchange);
             return next;
         }
@@ -131,17 +125,15 @@ impl Service {
             Behaviour::Fin => Next::Close(Unsent::Nothing),
             Behaviour::Silent => self.ignore(connection),
             Behaviour::Rst => self.rst(connection),
-            Behaviour::Drip { bytes, period } => {
-                self.drip(connection, registry, bytes, period, now)
-            }
+            Behaviour::Drip { bytes, period } => self.drip(connection, bytes, period, now),
             Behaviour::Flood => {
                 connection.owed = u64::MAX;
-                self.send_and_ignore(connection, registry)
+                self.send_and_ignore(connection)
             }
             // All that is left are echoes.
             _ => {
                 let echo = Echo::of(connection.treatment, &self.shared);
-                self.echo(connection, registry, echo, now)
+                self.echo(connection, echo, now)
             }
         }
     }

@@ -1,15 +1,17 @@
 //! One thread of the server: its event loop and its connections.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+mod closing;
+mod slots;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use finwait::{Closer, Ending, Finished, Key, Limits, Receive};
+use finwait::{Closer, Limits};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Poll, Token, Waker};
-use slab::Slab;
 
 use crate::accept::{Accepted, Acceptor, Like};
 use crate::connection::Connection;
@@ -19,7 +21,7 @@ use crate::service::{Next, Service, aborted};
 use crate::shared::Shared;
 use crate::stats::{Books, Counters, Ended, Tally};
 use crate::stop::{Order, Stop};
-use crate::treatment::Treatment;
+use slots::{Closing, Slot, Slots};
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -41,27 +43,16 @@ pub(crate) struct Worker {
     backlog: i32,
     /// `None` when the server has stopped accepting.
     acceptor: Option<Acceptor>,
-    connections: Slab<Connection>,
+    connections: Slots,
     /// Those with something to do now. Each is in here once at most (`Connection::queued`).
     ready: VecDeque<usize>,
     /// Those that want to be served without an event, the earliest first.
     timers: BTreeSet<(Instant, usize)>,
     closer: Closer<Unsent>,
     limits: Limits,
-    /// What is kept beside a teardown, if anything.
-    given: HashMap<Key, Given>,
     service: Service,
     /// Set when the server is stopping.
     deadline: Option<Instant>,
-}
-
-/// What a teardown was given.
-#[derive(Debug)]
-struct Given {
-    /// To send: a report says only what was left.
-    bytes: u64,
-    /// The server breaks for so long if it ends badly.
-    brittle: Option<Duration>,
 }
 
 impl Worker {
@@ -87,14 +78,13 @@ impl Worker {
             stop: stop.share(),
             backlog: options.backlog,
             acceptor: Some(acceptor),
-            connections: Slab::new(),
+            connections: Slots::default(),
             ready: VecDeque::new(),
             timers: BTreeSet::new(),
             // Nobody is evicted: open files bound the number of connections before.
             closer: Closer::new(Token(FIRST_CLOSING), options.limits, Instant::now())
                 .max_draining(FIRST_CLOSING),
             limits: options.limits,
-            given: HashMap::new(),
             service: Service::new(shared, Books::new(counters)),
             deadline: None,
         })
@@ -147,15 +137,17 @@ impl Worker {
             return;
         };
         // An event may be meant for a connection that is gone and whose token has a new owner by
-        // now. All it does is to let that one look for what is not there.
-        if let Some(connection) = self.connections.get_mut(index) {
-            connection.readable |=
-                event.is_readable() || event.is_read_closed() || event.is_error();
-            connection.writable |=
-                event.is_writable() || event.is_write_closed() || event.is_error();
-            connection.end.note(event);
-            connection.read_closed |= event.is_read_closed();
-            self.queue(index);
+        // now. All it does is to let that one, or its teardown, look for what is not there.
+        match self.connections.get_mut(index) {
+            Some(Slot::Open(connection)) => {
+                if connection.note(event) {
+                    self.queue(index);
+                }
+            }
+            Some(&mut Slot::Closing(Closing { key, .. })) => {
+                self.closer.handle_for(key, event, now);
+            }
+            Some(Slot::Moving) | None => {}
         }
     }
 
@@ -179,7 +171,7 @@ impl Worker {
             && at <= now
         {
             self.timers.pop_first();
-            if let Some(connection) = self.connections.get_mut(index) {
+            if let Some(connection) = self.connections.open_mut(index) {
                 connection.armed = None;
                 self.queue(index);
             }
@@ -220,33 +212,33 @@ impl Worker {
             return self.service.books.ended(aborted(&stream));
         }
         if self.service.closes_at_once(treatment) {
-            return self.close(stream, Unsent::Nothing, treatment, None, now);
+            return self.close_at_once(stream, treatment, now);
         }
-        let entry = self.connections.vacant_entry();
-        let index = entry.key();
-        let token = Token(FIRST_CONNECTION + index);
-        let speaks_first = self.service.speaks_first(treatment);
-        match Connection::register(stream, self.poll.registry(), token, speaks_first) {
-            Ok(mut connection) => {
-                connection.answer = answer;
-                let served = self.service.begin(&mut connection, treatment);
-                // A request may be there already, and a server that stops waits for no event.
-                connection.readable = self.deadline.is_some();
-                entry.insert(connection);
-                if served || self.deadline.is_some() {
-                    self.queue(index);
-                }
-            }
+        let (registry, service) = (self.poll.registry(), &self.service);
+        let stopping = self.deadline.is_some();
+        let mut served = false;
+        let opened = self.connections.open(|index| {
+            let token = Token(FIRST_CONNECTION + index);
+            let mut connection = Connection::register(stream, registry, token)?;
+            connection.answer = answer;
+            served = service.begin(&mut connection, treatment);
+            // A request may be there already, and a server that stops waits for no event.
+            connection.readable = stopping;
+            io::Result::Ok(connection)
+        });
+        match opened {
+            Ok(index) if served || stopping => self.queue(index),
+            Ok(_) => {}
             Err(_) => self.service.books.ended(Ended::Failed),
         }
     }
 
     fn serve(&mut self, index: usize, now: Instant) {
-        let Some(connection) = self.connections.get_mut(index) else {
+        let Some(connection) = self.connections.open_mut(index) else {
             return;
         };
         connection.queued = false;
-        let mut next = self.service.serve(connection, self.poll.registry(), now);
+        let mut next = self.service.serve(connection, now);
         if self.deadline.is_some() {
             next = self.service.stop(connection, next);
         }
@@ -257,12 +249,7 @@ impl Worker {
                 self.arm(index);
                 self.queue(index);
             }
-            Next::Close(unsent) => {
-                let connection = self.remove(index);
-                let treatment = connection.closing_treatment();
-                let brittle = connection.brittle;
-                self.close(connection.stream, unsent, treatment, brittle, now);
-            }
+            Next::Close(unsent) => self.close(index, unsent, now),
             Next::Release(ended) => {
                 if let Some(period) = connection.brittle
                     && matches!(ended, Ended::Reset | Ended::Failed)
@@ -274,55 +261,14 @@ impl Worker {
         }
     }
 
-    /// Hands a connection over to finwait.
-    fn close(
-        &mut self,
-        stream: TcpStream,
-        unsent: Unsent,
-        treatment: Treatment,
-        brittle: Option<Duration>,
-        now: Instant,
-    ) {
-        let bytes = unsent.as_ref().len() as u64;
-        let limits = treatment.limits(&self.limits);
-        let (registry, receive) = (self.poll.registry(), Receive::Discard);
-        let closer = &mut self.closer;
-        let key = closer.begin(registry, stream.into(), unsent, receive, &limits, now);
-        if bytes > 0 || brittle.is_some() {
-            self.given.insert(key, Given { bytes, brittle });
-        }
-    }
-
-    fn finished(&mut self, finished: &Finished) {
-        let report = &finished.report;
-        self.service.books.received(report.received_bytes);
-        if let Some(given) = self.given.remove(&finished.key) {
-            let sent = given.bytes.saturating_sub(report.unwritten_bytes);
-            self.service.books.sent(sent);
-            if let Some(period) = given.brittle
-                && matches!(report.ending, Ending::Reset { .. })
-            {
-                self.service.shared.brittle.break_for(period);
-            }
-        }
-        self.service.books.ended(Ended::Teardown(report.ending));
-    }
-
     fn release(&mut self, index: usize, ended: Ended) {
-        drop(self.remove(index));
+        self.disarm(index);
+        drop(self.connections.take(index));
         self.service.books.ended(ended);
     }
 
-    fn remove(&mut self, index: usize) -> Connection {
-        let connection = self.connections.remove(index);
-        if let Some(at) = connection.armed {
-            self.timers.remove(&(at, index));
-        }
-        connection
-    }
-
     fn queue(&mut self, index: usize) {
-        if let Some(connection) = self.connections.get_mut(index)
+        if let Some(connection) = self.connections.open_mut(index)
             && !std::mem::replace(&mut connection.queued, true)
         {
             self.ready.push_back(index);
@@ -331,7 +277,7 @@ impl Worker {
 
     /// Brings the timers in line with what a connection wants.
     fn arm(&mut self, index: usize) {
-        let Some(connection) = self.connections.get_mut(index) else {
+        let Some(connection) = self.connections.open_mut(index) else {
             return;
         };
         if connection.armed == connection.due {
@@ -346,6 +292,15 @@ impl Worker {
         connection.armed = connection.due;
     }
 
+    /// For one that is about to leave.
+    fn disarm(&mut self, index: usize) {
+        if let Some(connection) = self.connections.open_mut(index)
+            && let Some(at) = connection.armed.take()
+        {
+            self.timers.remove(&(at, index));
+        }
+    }
+
     fn begin_stop(&mut self, deadline: Instant, now: Instant) {
         self.closer.stop(deadline, now);
         if self.deadline.replace(deadline).is_some() {
@@ -355,10 +310,11 @@ impl Worker {
             acceptor.stop(self.backlog);
         }
         // All are asked once, whether or not an event has come.
-        let all: Vec<usize> = self.connections.iter().map(|(index, _)| index).collect();
-        for index in all {
-            self.connections[index].readable = true;
-            self.queue(index);
+        for index in self.connections.all_open() {
+            if let Some(connection) = self.connections.open_mut(index) {
+                connection.readable = true;
+                self.queue(index);
+            }
         }
     }
 
@@ -371,12 +327,12 @@ impl Worker {
             if let Some(acceptor) = self.acceptor.take() {
                 acceptor.close(self.poll.registry());
             }
-            let left: Vec<usize> = self.connections.iter().map(|(index, _)| index).collect();
-            for index in left {
+            // Those that are closing are the `Closer`'s, which has the same deadline.
+            for index in self.connections.all_open() {
                 self.release(index, Ended::Cut);
             }
         }
-        self.acceptor.is_none() && self.connections.is_empty() && self.closer.is_empty()
+        self.acceptor.is_none() && self.connections.is_empty()
     }
 
     /// How long nothing will have to be done, unless there is an event.

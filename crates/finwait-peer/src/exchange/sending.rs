@@ -95,7 +95,7 @@ impl Turn<'_> {
         if slices.iter().all(|slice| slice.is_empty()) {
             return self.go(Phase::Send(answer, then));
         }
-        match self.connection.send_slices(&slices, self.registry) {
+        match self.connection.send_slices(&slices) {
             Sent::Bytes(bytes) => {
                 self.service.books.sent(bytes as u64);
                 answer.advance(bytes);

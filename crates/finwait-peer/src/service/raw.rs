@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::Registry;
-
 use super::{Next, Service, abort, watch_after_fin};
 use crate::answer::SHORTEST_PERIOD;
 use crate::behaviour::Behaviour;
@@ -65,16 +63,10 @@ impl Echo {
 
 impl Service {
     /// Echoes, and closes after the peer's FIN.
-    pub(super) fn echo(
-        &mut self,
-        connection: &mut Connection,
-        registry: &Registry,
-        echo: Echo,
-        now: Instant,
-    ) -> Next {
+    pub(super) fn echo(&mut self, connection: &mut Connection, echo: Echo, now: Instant) -> Next {
         for _ in 0..TURN_CALLS {
             if let Some(rest) = connection.rest.take() {
-                if let Err(next) = self.send_rest(connection, registry, rest) {
+                if let Err(next) = self.send_rest(connection, rest) {
                     // A peer that does not take its echo is not silent, and no clock runs.
                     connection.due = connection.due.filter(|due| *due > now);
                     return next;
@@ -98,7 +90,7 @@ impl Service {
                     // From the byte, not from the turn, which began before it may have come.
                     let wait = echo.rate.map(|(_, period)| period).or(echo.idle);
                     connection.due = wait.map(|wait| after(Instant::now(), wait));
-                    if let Some(ended) = self.send_back(connection, registry, bytes) {
+                    if let Some(ended) = self.send_back(connection, bytes) {
                         return Next::Release(ended);
                     }
                 }
@@ -126,18 +118,13 @@ impl Service {
     }
 
     /// Sends what was just received, and keeps what the socket does not take.
-    fn send_back(
-        &mut self,
-        connection: &mut Connection,
-        registry: &Registry,
-        bytes: usize,
-    ) -> Option<Ended> {
+    fn send_back(&mut self, connection: &mut Connection, bytes: usize) -> Option<Ended> {
         // One small piece has nothing before it that it would have to wait for.
         if bytes > ONE_SEGMENT || std::mem::replace(&mut connection.started, true) {
             connection.send_without_delay();
         }
         let bytes = &self.scratch[..bytes];
-        let sent = match connection.send(bytes, registry) {
+        let sent = match connection.send(bytes) {
             Sent::Bytes(sent) => sent,
             Sent::Blocked => 0,
             Sent::Over(ended) => return Some(ended),
@@ -150,17 +137,12 @@ impl Service {
     }
 
     /// Sends what is kept; `Err` if that ends the turn.
-    fn send_rest(
-        &mut self,
-        connection: &mut Connection,
-        registry: &Registry,
-        mut rest: Rest,
-    ) -> Result<(), Next> {
+    fn send_rest(&mut self, connection: &mut Connection, mut rest: Rest) -> Result<(), Next> {
         if !connection.writable {
             connection.rest = Some(rest);
             return Err(Next::Wait);
         }
-        match connection.send(rest.bytes(), registry) {
+        match connection.send(rest.bytes()) {
             Sent::Bytes(sent) => {
                 self.books.sent(sent as u64);
                 rest.advance(sent);
@@ -254,7 +236,6 @@ impl Service {
     pub(super) fn drip(
         &mut self,
         connection: &mut Connection,
-        registry: &Registry,
         bytes: u64,
         period: Duration,
         now: Instant,
@@ -270,33 +251,29 @@ impl Service {
             let next = after(due, period);
             connection.due = Some(if next > now { next } else { after(now, period) });
         }
-        self.send_and_ignore(connection, registry)
+        self.send_and_ignore(connection)
     }
 
     /// Sends and receives, each within its own share: neither direction starves the other.
-    pub(super) fn send_and_ignore(
-        &mut self,
-        connection: &mut Connection,
-        registry: &Registry,
-    ) -> Next {
+    pub(super) fn send_and_ignore(&mut self, connection: &mut Connection) -> Next {
         let received = self.ignore(connection);
         if let Next::Release(_) = received {
             return received;
         }
-        match self.send_owed(connection, registry) {
+        match self.send_owed(connection) {
             Next::Wait => received,
             next => next,
         }
     }
 
     /// Sends filler: `Wait` if none is owed or the socket takes no more.
-    fn send_owed(&self, connection: &mut Connection, registry: &Registry) -> Next {
+    fn send_owed(&self, connection: &mut Connection) -> Next {
         for _ in 0..TURN_CALLS {
             if connection.owed == 0 || !connection.writable {
                 return Next::Wait;
             }
             let chunk = connection.owed.min(CHUNK as u64) as usize;
-            match connection.send(&FILLER[..chunk], registry) {
+            match connection.send(&FILLER[..chunk]) {
                 Sent::Bytes(sent) => {
                     self.books.sent(sent as u64);
                     connection.owed -= sent as u64;
