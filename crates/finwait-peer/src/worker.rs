@@ -353,3 +353,6 @@ impl Worker {
             .min()
     }
 }
+
+#[cfg(test)]
+mod tests;

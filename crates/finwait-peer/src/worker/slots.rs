@@ -29,7 +29,7 @@ pub(super) struct Closing {
 
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    slots: Slab<Slot>,
+    pub(super) slots: Slab<Slot>,
     /// The slot of each teardown, by the index of its key.
     by_key: Vec<usize>,
 }
