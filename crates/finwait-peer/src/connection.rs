@@ -188,7 +188,10 @@ impl Connection {
 
     fn received(&mut self, result: io::Result<usize>) -> Received {
         match self.end.of_read(&self.stream, result) {
-            Ok(0) => Received::Fin,
+            Ok(0) => {
+                self.peer_fin = true;
+                Received::Fin
+            }
             Ok(bytes) => Received::Bytes(bytes),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readable = false;

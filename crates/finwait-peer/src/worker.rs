@@ -26,7 +26,8 @@ use slots::{Closing, Slot, Slots};
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
 const FIRST_CONNECTION: usize = 2;
-/// Far above any number of open files; the tokens from here on are the `Closer`'s.
+/// Far above any number of open files. The `Closer` is told that its tokens begin here, and uses none:
+/// sockets stay registered as connections.
 const FIRST_CLOSING: usize = 1 << 30;
 
 /// How many connections are accepted, and served, before others have their turn.
@@ -124,9 +125,6 @@ impl Worker {
     }
 
     fn handle(&mut self, event: &Event, now: Instant) {
-        if self.closer.handle(event, now) {
-            return;
-        }
         if event.token() == LISTENER {
             if let Some(acceptor) = &mut self.acceptor {
                 acceptor.readable();
@@ -211,9 +209,6 @@ impl Worker {
             // Released here, and with it goes the RST.
             return self.service.books.ended(aborted(&stream));
         }
-        if self.service.closes_at_once(treatment) {
-            return self.close_at_once(stream, treatment, now);
-        }
         let (registry, service) = (self.poll.registry(), &self.service);
         let stopping = self.deadline.is_some();
         let mut served = false;
@@ -227,6 +222,9 @@ impl Worker {
             io::Result::Ok(connection)
         });
         match opened {
+            Ok(index) if self.service.closes_at_once(treatment) => {
+                self.close(index, Unsent::Nothing, now);
+            }
             Ok(index) if served || stopping => self.queue(index),
             Ok(_) => {}
             Err(_) => self.service.books.ended(Ended::Failed),

@@ -34,10 +34,7 @@ impl Turn<'_> {
                     self.service.books.received(bytes as u64);
                 }
             }
-            Received::Fin => {
-                self.connection.peer_fin = true;
-                self.ends_badly();
-            }
+            Received::Fin => self.ends_badly(),
             Received::Blocked => return self.silence(Phase::First),
             Received::Over(ended) => return self.release(ended),
         }
@@ -75,7 +72,6 @@ impl Turn<'_> {
     }
 
     fn fin_at_head(&mut self) -> Step {
-        self.connection.peer_fin = true;
         if self.exchange.head.is_empty() {
             if !self.exchange.has_received {
                 self.ends_badly();
@@ -133,10 +129,7 @@ impl Turn<'_> {
 
     fn no_body(&mut self, received: Received, body: Body, response: Box<Response>) -> Step {
         match received {
-            Received::Fin => {
-                self.connection.peer_fin = true;
-                self.cut_short(Some(response))
-            }
+            Received::Fin => self.cut_short(Some(response)),
             Received::Over(ended) => self.release(ended),
             Received::Bytes(_) | Received::Blocked => self.silence(Phase::Body(body, response)),
         }
@@ -239,9 +232,8 @@ impl Turn<'_> {
                 self.connection.discard(&mut self.service.scratch)
             };
             match received {
-                Received::Fin => self.connection.peer_fin = true,
                 Received::Over(ended) => return Err(self.release(ended)),
-                Received::Blocked => {}
+                Received::Fin | Received::Blocked => {}
                 // They are the next request; what is behind them, only an event can tell.
                 Received::Bytes(_) if self.exchange.is_http => break,
                 Received::Bytes(bytes) => self.service.books.received(bytes as u64),

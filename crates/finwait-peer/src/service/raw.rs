@@ -98,7 +98,6 @@ impl Service {
                     let Some(delay) = echo.fin_delay else {
                         return Next::Close(Unsent::Nothing);
                     };
-                    connection.peer_fin = true;
                     // Of the FIN, not of the turn, which began before it may have come.
                     connection.due = Some(after(Instant::now(), delay));
                     return watch_after_fin(connection);
@@ -225,7 +224,7 @@ impl Service {
             }
             match connection.discard(&mut self.scratch) {
                 Received::Bytes(bytes) => self.books.received(bytes as u64),
-                Received::Fin => connection.peer_fin = true,
+                Received::Fin => {}
                 Received::Blocked => return Next::Wait,
                 Received::Over(ended) => return Next::Release(ended),
             }

@@ -3,13 +3,11 @@
 use std::time::Instant;
 
 use finwait::{Ending, Finished, Receive, Watch};
-use mio::net::TcpStream;
 
 use super::Worker;
 use super::slots::Closing;
 use crate::filler::Unsent;
 use crate::stats::Ended;
-use crate::treatment::Treatment;
 
 impl Worker {
     /// Hands a connection over to finwait, registered as it is.
@@ -20,26 +18,18 @@ impl Worker {
             let limits = connection.closing_treatment().limits(server);
             let bytes = unsent.as_ref().len() as u64;
             let brittle = connection.brittle;
-            let (stream, receive) = (connection.stream.into(), Receive::Discard);
+            let receive = if connection.peer_fin {
+                Receive::Nothing
+            } else {
+                Receive::Discard
+            };
+            let stream = connection.stream.into();
             let key = closer.begin(Watch::Kept, stream, unsent, receive, &limits, now);
             Closing {
                 key,
                 bytes,
                 brittle,
             }
-        });
-    }
-
-    /// The same for one that nobody has registered yet.
-    pub(super) fn close_at_once(&mut self, stream: TcpStream, treatment: Treatment, now: Instant) {
-        let limits = treatment.limits(&self.limits);
-        let (stream, unsent, receive) = (stream.into(), Unsent::Nothing, Receive::Discard);
-        let watch = self.poll.registry();
-        let key = (self.closer).begin(watch, stream, unsent, receive, &limits, now);
-        self.connections.add_closing(Closing {
-            key,
-            bytes: 0,
-            brittle: None,
         });
     }
 

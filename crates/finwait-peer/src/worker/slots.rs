@@ -83,12 +83,6 @@ impl Slots {
         }
     }
 
-    /// Adds one that was the `Closer`'s from the start, under a token of the `Closer`'s own.
-    pub(super) fn add_closing(&mut self, closing: Closing) {
-        let index = self.slots.insert(Slot::Closing(closing));
-        self.note(closing.key, index);
-    }
-
     /// Takes out one whose teardown is over. Its token is free from here on.
     pub(super) fn finished(&mut self, key: Key) -> Option<Closing> {
         let &index = self.by_key.get(key.index())?;
