@@ -10,11 +10,14 @@
     reason = "a test needs one Instant to count from"
 )]
 
+mod conn;
 mod dice;
+mod elsewhere;
 mod invariants;
 mod net;
 mod peer;
 mod run;
+mod share;
 mod socket;
 mod truth;
 

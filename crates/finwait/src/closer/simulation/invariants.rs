@@ -4,10 +4,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::net::Conn;
-use super::run::{Elsewhere, TICK};
+use super::conn::Conn;
+use super::elsewhere::Elsewhere;
+use super::run::TICK;
 use super::truth::Given;
-use crate::report::Report;
+use crate::limits::{FinishOn, OnLimit};
+use crate::report::{Clock, Ending, Phase, Report};
 
 /// The numbers of the design, and not the constants of the driver: those are what is judged.
 const CALLS: u32 = 16;
@@ -91,7 +93,7 @@ pub(super) fn l1_each_phase_ends_by_its_bound(
     stop_at: Option<u64>,
     now: u64,
 ) {
-    let micros = |time: Option<Duration>| time.map_or(u64::MAX / 2, |time| time.as_micros() as u64);
+    let micros = |time: Option<Duration>| time.map_or(u64::MAX / 2, micros);
     let by_stop = |bound: u64| stop_at.map_or(bound, |stop| bound.min(stop));
     let is_by = |what: &str, end: u64, bound: u64| {
         let late = elsewhere.since(bound);
@@ -108,20 +110,147 @@ pub(super) fn l1_each_phase_ends_by_its_bound(
     }
 }
 
-/// With k ready teardowns each is served within k steps, `turn_size` of which are a turn: `most` is
-/// how many there were at most.
-pub(super) fn l3_each_is_served_while_others_are_ready(
-    given: &Given,
-    conn: &Conn,
-    most: u64,
-    turn_size: u64,
+/// A turn serves `turn_size` ready ones, and those that are left come first in the next: of `live`
+/// teardowns, each of which is ready once at most, none waits longer than for as many turns as they fill.
+pub(super) fn turns_until_served(live: u64, turn_size: u64) -> u64 {
+    live.div_ceil(turn_size)
+}
+
+/// With k ready teardowns each is served within k steps, `turn_size` of which are a turn. Asked at
+/// the end of the turn by which a call was owed.
+pub(super) fn l3_each_is_served_while_others_are_ready(conn: &Conn, turn: u64) {
+    let waits = conn.owed_by.filter(|&by| !conn.released && by <= turn);
+    assert!(waits.is_none(), "L3: not served by turn {turn}\n{conn:?}");
+}
+
+/// None is evicted while there is room, nor one that has moved bytes since another one did; and who
+/// must make room does so at once.
+pub(super) fn evicted_is_who_must_make_room(given: &Given, conn: &Conn, report: &Report) {
+    let evicted = report.ending == Ending::Evicted;
+    // What had ended it before that is told instead: an error, or the caller's abort.
+    let or_ended = conn.told.is_some() || report.ending == Ending::Aborted;
+    let holds = match given.makes_room {
+        Some(at) => conn.times.released == Some(at) && (evicted || or_ended),
+        None => !evicted,
+    };
+    assert!(holds, "an eviction\n{given:?}\n{conn:?}\n{report:?}");
+}
+
+/// What a report says has run out had done so, by what is true and not by what was noticed.
+pub(super) fn a_clock_that_ended_it_had_run_out(
+    (given, conn, report): (&Given, &Conn, &Report),
+    stop_at: Option<u64>,
 ) {
-    let turns = most.div_ceil(turn_size);
-    if let Some(first_call) = conn.first_call_in_turn {
-        assert!(
-            first_call - given.in_turn <= turns + 1,
-            "L3: served only after {} turns",
-            first_call - given.in_turn
-        );
+    let limits = &given.limits;
+    let due = match report.ending {
+        Ending::TimedOut {
+            clock: Clock::Stop, ..
+        } => stop_at,
+        Ending::TimedOut { phase, clock } => due(given, conn, phase, clock),
+        Ending::Acked => match limits.finish_on {
+            FinishOn::Acked { grace } => after(conn.times.fin_acked, grace),
+            FinishOn::PeerFin | FinishOn::PeerFinAndAcked { .. } => None,
+        },
+        Ending::ByteLimit => match limits.on_limit {
+            OnLimit::Abort => return,
+            OnLimit::PauseAndConfirm { grace } => {
+                // Where nobody tells of the acknowledgement the idle clock stands in for it.
+                let fin_acked = conn.times.fin_acked.filter(|_| conn.tells);
+                let idle = || due(given, conn, Phase::Drain, Clock::Idle);
+                let pause = after(fin_acked, grace).or_else(idle);
+                let total = due(given, conn, Phase::Drain, Clock::Total);
+                [pause, total, stop_at].into_iter().flatten().min()
+            }
+        },
+        _ => return,
+    };
+    let had = due
+        .zip(conn.times.released)
+        .is_some_and(|(due, at)| due <= at);
+    assert!(
+        had,
+        "early: due at {due:?}\n{given:?}\n{conn:?}\n{report:?}"
+    );
+}
+
+/// When this clock runs out in this phase; `None` if it does not run there.
+fn due(given: &Given, conn: &Conn, phase: Phase, clock: Clock) -> Option<u64> {
+    let limits = &given.limits;
+    match (phase, clock) {
+        (Phase::Flush, Clock::Idle) => after(Some(flush_progress(given, conn)), limits.flush_stall),
+        (Phase::Flush, Clock::Total) => after(Some(given.began), limits.flush_total?),
+        (Phase::Drain, Clock::Idle) => after(drain_progress(conn), limits.drain_idle),
+        (Phase::Drain | Phase::Confirm, Clock::Total) => after(conn.fin_at, limits.drain_total?),
+        (Phase::Confirm, Clock::Confirm) => {
+            let wait = match limits.finish_on {
+                FinishOn::PeerFinAndAcked { confirm } => confirm,
+                FinishOn::Acked { .. } | FinishOn::PeerFin => limits.drain_idle,
+            };
+            after(Some(conn.times.eof?.max(conn.fin_at?)), wait)
+        }
+        _ => None,
     }
+}
+
+fn after(from: Option<u64>, wait: Duration) -> Option<u64> {
+    Some(from? + micros(wait))
+}
+
+/// The time since the last progress: what its clock allows, and where it is asked what was
+/// acknowledged the time between two questions; but for a tick of each look, and for what the loop
+/// spent elsewhere.
+pub(super) fn l1_no_idle_time_outlasts_its_clock(
+    (given, conn, report): (&Given, &Conn, &Report),
+    elsewhere: &Elsewhere,
+) {
+    let Ending::TimedOut { phase, .. } = report.ending else {
+        return;
+    };
+    let limits = &given.limits;
+    let acked_ends_it = matches!(limits.finish_on, FinishOn::Acked { .. });
+    // A quarter, as `Limits` says.
+    let (progress, bound, between) = match phase {
+        Phase::Flush => {
+            let bound = limits.flush_stall;
+            (Some(flush_progress(given, conn)), bound, bound / 4)
+        }
+        Phase::Drain => {
+            let bound = limits.drain_idle;
+            // Under this policy it is asked at growing intervals, the longest of which is longer
+            // than a quarter of a bound below 400 ms. That is more than `Limits` says.
+            let longest = Duration::from_millis(if acked_ends_it { 100 } else { 0 });
+            (drain_progress(conn), bound, longest.max(bound / 4))
+        }
+        _ => return,
+    };
+    let between = if conn.tells { between } else { Duration::ZERO };
+    let by = progress.map(|at| at + micros(bound + between) + 2 * TICK + elsewhere.since(at));
+    let in_time = by.zip(conn.times.released).is_some_and(|(by, at)| at <= by);
+    assert!(
+        in_time,
+        "L1: idle until {by:?}\n{given:?}\n{conn:?}\n{report:?}"
+    );
+}
+
+/// As `Limits::flush_stall` says: a byte that the peer acknowledged where the system tells, and a
+/// byte that the system took.
+fn flush_progress(given: &Given, conn: &Conn) -> u64 {
+    let acked = conn.times.acked.filter(|_| conn.tells);
+    acked
+        .max(conn.times.written)
+        .map_or(given.began, |at| at.max(given.began))
+}
+
+/// As `Limits::drain_idle` says: a byte received and, where the system tells, one of ours
+/// acknowledged. The clock begins with our FIN.
+fn drain_progress(conn: &Conn) -> Option<u64> {
+    let acked = conn.times.acked.filter(|_| conn.tells);
+    Some(
+        conn.fin_at?
+            .max(acked.max(conn.times.received).unwrap_or(0)),
+    )
+}
+
+fn micros(time: Duration) -> u64 {
+    time.as_micros() as u64
 }

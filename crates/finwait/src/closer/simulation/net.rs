@@ -1,13 +1,11 @@
-//! The wire between imagined sockets and their peers, and what is true of each connection.
+//! The wire between imagined sockets and their peers.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io::ErrorKind;
 
+use super::conn::{Conn, LastCall};
 use super::dice::Dice;
-use super::invariants::Spent;
 use super::peer::{Kind, Peer};
-use crate::report::OsError;
 
 /// The first of the retransmission times.
 const RTO: u64 = 200_000;
@@ -38,39 +36,14 @@ pub(super) struct Net {
     pub(super) events: u64,
     pub(super) calls: u64,
     pub(super) turn: u64,
+    /// How many sockets are not closed yet.
+    pub(super) live: usize,
+    /// Counts what `Conn::moved_at` is told in: the order is one even where the clock stands still.
+    moves: u64,
+    /// Whom a call was made for in the present turn.
+    pub(super) served: Vec<usize>,
     /// Edges that were not told yet: connection, readable, writable.
     pub(super) edges: Vec<(usize, bool, bool)>,
-}
-
-#[derive(Debug)]
-pub(super) struct Conn {
-    pub(super) peer: Peer,
-    /// Whether this system tells of acknowledgements.
-    pub(super) tells: bool,
-    pub(super) written: u64,
-    pub(super) fin: bool,
-    pub(super) fin_at: Option<u64>,
-    /// Our FIN counts as one.
-    pub(super) acked: u64,
-    /// What the last ack that is under way says.
-    ack_under_way: u64,
-    pub(super) arrived: u64,
-    pub(super) read: u64,
-    /// Bytes of the peer's that are on their way.
-    under_way: u64,
-    sent: u64,
-    pub(super) peer_fin: bool,
-    fin_under_way: bool,
-    error: Option<ErrorKind>,
-    pub(super) died: Option<Wire>,
-    pub(super) told: Option<ErrorKind>,
-    pub(super) released: bool,
-    pub(super) aborted: bool,
-    pub(super) largest_read: u64,
-    pub(super) blocked_write: bool,
-    /// In the present turn.
-    pub(super) spent: Spent,
-    pub(super) first_call_in_turn: Option<u64>,
 }
 
 impl Net {
@@ -84,6 +57,9 @@ impl Net {
             events: 0,
             calls: 0,
             turn: 0,
+            live: 0,
+            moves: 0,
+            served: Vec::new(),
             edges: Vec::new(),
         }
     }
@@ -92,6 +68,8 @@ impl Net {
     pub(super) fn connect(&mut self, peer: Peer, tells: bool) -> usize {
         let id = self.conns.len();
         self.conns.push(Conn::new(peer, tells));
+        self.live += 1;
+        self.note_move(id);
         match peer.kind {
             Kind::FinFirst => {
                 // Before our side begins: what it had to say, and its FIN.
@@ -116,6 +94,37 @@ impl Net {
             _ => self.send(id, peer.latency, Wire::Think),
         }
         id
+    }
+
+    pub(super) fn release(&mut self, id: usize) {
+        let conn = &mut self.conns[id];
+        conn.released = true;
+        conn.times.released = Some(self.now);
+        self.live -= 1;
+    }
+
+    fn note_move(&mut self, id: usize) {
+        self.moves += 1;
+        self.conns[id].moved_at = self.moves;
+    }
+
+    /// A call was made, which moved bytes or not.
+    pub(super) fn note_call(&mut self, id: usize, wrote: bool, received: bool) {
+        self.calls += 1;
+        if wrote || received {
+            self.note_move(id);
+        }
+        let now = LastCall {
+            turn: self.turn,
+            wrote,
+            received,
+        };
+        let conn = &mut self.conns[id];
+        conn.owed_by = None;
+        let before = conn.last_call.replace(now);
+        if before.is_none_or(|before| before.turn != now.turn) {
+            self.served.push(id);
+        }
     }
 
     fn send(&mut self, id: usize, after: u64, wire: Wire) {
@@ -153,6 +162,7 @@ impl Net {
     }
 
     fn arrive(&mut self, id: usize, wire: Wire) {
+        let now = self.now;
         let conn = &mut self.conns[id];
         if conn.is_over() || conn.released {
             return;
@@ -161,7 +171,13 @@ impl Net {
             Wire::Ack(upto) => {
                 let fin_acked = conn.fin && upto > conn.written;
                 let room = upto > conn.acked && (conn.blocked_write || fin_acked);
-                conn.acked = conn.acked.max(upto);
+                if upto > conn.acked {
+                    conn.acked = upto;
+                    conn.times.acked = Some(now);
+                    if fin_acked {
+                        conn.times.fin_acked = Some(now);
+                    }
+                }
                 if room {
                     conn.blocked_write = false;
                     self.edges.push((id, false, true));
@@ -260,58 +276,5 @@ impl Net {
         let there = self.delay(&peer);
         let back = self.delay(&peer);
         self.send(id, there + back, Wire::Ack(upto));
-    }
-}
-
-impl Conn {
-    fn new(peer: Peer, tells: bool) -> Self {
-        Self {
-            peer,
-            tells,
-            written: 0,
-            fin: false,
-            fin_at: None,
-            acked: 0,
-            ack_under_way: 0,
-            arrived: 0,
-            read: 0,
-            under_way: 0,
-            sent: 0,
-            peer_fin: false,
-            fin_under_way: false,
-            error: None,
-            died: None,
-            told: None,
-            released: false,
-            aborted: false,
-            largest_read: 0,
-            blocked_write: false,
-            spent: Spent::default(),
-            first_call_in_turn: None,
-        }
-    }
-
-    pub(super) fn fin_acked(&self) -> bool {
-        self.fin && self.acked > self.written
-    }
-
-    /// Both FINs are acknowledged, or it is dead.
-    fn is_over(&self) -> bool {
-        self.died.is_some() || (self.fin_acked() && self.peer_fin)
-    }
-
-    fn die(&mut self, wire: Wire) {
-        self.died = Some(wire);
-        self.error = Some(match wire {
-            Wire::GivenUp => ErrorKind::TimedOut,
-            _ if self.peer_fin && !self.fin => ErrorKind::BrokenPipe,
-            _ => ErrorKind::ConnectionReset,
-        });
-    }
-
-    pub(super) fn take(&mut self) -> Option<OsError> {
-        let kind = self.error.take()?;
-        self.told.get_or_insert(kind);
-        Some(OsError::from(&std::io::Error::from(kind)))
     }
 }

@@ -6,12 +6,15 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::dice::Dice;
+use super::elsewhere::Elsewhere;
 use super::invariants::{
-    l1_each_phase_ends_by_its_bound, l3_each_is_served_while_others_are_ready,
+    a_clock_that_ended_it_had_run_out, evicted_is_who_must_make_room,
+    l1_each_phase_ends_by_its_bound, l1_no_idle_time_outlasts_its_clock,
     s12_what_waits_is_woken_when_it_is_due,
 };
 use super::net::Net;
 use super::peer::Peer;
+use super::share::Share;
 use super::socket::Imagined;
 use super::truth::{self, Given};
 use crate::closer::Key;
@@ -62,28 +65,6 @@ static PAYLOAD: [u8; 600_000] = [0; 600_000];
 /// Of the wheel of deadlines.
 pub(super) const TICK: u64 = 1_000;
 
-/// When the loop was elsewhere: until when each time, for how long, and how long all before it.
-#[derive(Debug, Default)]
-pub(super) struct Elsewhere(Vec<(u64, u64, u64)>);
-
-impl Elsewhere {
-    fn add(&mut self, until: u64, long: u64) {
-        let before = self.0.last().map_or(0, |&(_, long, before)| before + long);
-        if long > 0 {
-            self.0.push((until, long, before));
-        }
-    }
-
-    /// How much of it was after `at`.
-    pub(super) fn since(&self, at: u64) -> u64 {
-        let first = self.0.partition_point(|&(until, ..)| until <= at);
-        let all = self.0.last().map_or(0, |&(_, long, before)| before + long);
-        self.0.get(first).map_or(0, |&(until, long, before)| {
-            (all - before - long) + long.min(until - at)
-        })
-    }
-}
-
 pub(super) struct Run {
     start: Instant,
     net: Rc<RefCell<Net>>,
@@ -100,6 +81,7 @@ pub(super) struct Run {
     used_indices: Vec<usize>,
     stop_at: Option<u64>,
     elsewhere: Elsewhere,
+    share: Share,
     outcome: Outcome,
 }
 
@@ -118,7 +100,8 @@ impl Run {
             late: often(100),
         };
         let mut driver = Driver::new(start);
-        driver.turn_size = dice.one_of(&[1, 7, 100, 1_024]);
+        let turn_size = dice.one_of(&[1, 7, 100, 1_024]);
+        driver.turn_size = turn_size;
         driver.max_draining = dice.one_of(&[1, 20, 500, 16_384, 16_384, 16_384]);
         let to_come = dice.one_of(&[1, 10, 300, 300, 1_500, 5_000]);
         Self {
@@ -135,6 +118,7 @@ impl Run {
             used_indices: Vec::new(),
             stop_at: None,
             elsewhere: Elsewhere::default(),
+            share: Share::new(turn_size as u64),
             outcome: Outcome::default(),
         }
     }
@@ -191,6 +175,7 @@ impl Run {
             let peer = Peer::roll(&mut self.dice);
             let tells = self.dice.per_mille(700);
             let now = self.now();
+            self.who_must_make_room();
             let id = self.net.borrow_mut().connect(peer, tells);
             let teardown = Teardown::new(&limits, receive, payload, self.at(now));
             let socket = Imagined {
@@ -209,17 +194,31 @@ impl Run {
                 receive,
                 payload,
                 began: now,
-                in_turn: self.outcome.turns,
                 abort_wished: false,
+                makes_room: None,
                 delivered: 0,
             };
             self.given.insert(id, given);
             assert!(self.keys.insert(key, id).is_none(), "a key that was used");
             self.index_of.insert(id, index);
             self.used_indices.push(index);
+            self.share.owe(&mut self.net.borrow_mut(), id);
             self.outcome.connections += 1;
             let most = self.driver.max_draining;
             assert!(self.driver.len() <= most, "more than {most} at once");
+        }
+    }
+
+    /// Of those that are under way, if one more would be too many.
+    fn who_must_make_room(&mut self) {
+        let net = self.net.borrow();
+        if net.live < self.driver.max_draining {
+            return;
+        }
+        let live = self.keys.values().filter(|&&id| !net.conns[id].released);
+        let longest_idle = live.min_by_key(|&&id| net.conns[id].moved_at);
+        if let Some(given) = longest_idle.and_then(|id| self.given.get_mut(id)) {
+            given.makes_room = Some(net.now);
         }
     }
 
@@ -233,6 +232,7 @@ impl Run {
             if let Some(given) = self.given.get_mut(&id) {
                 given.abort_wished = true;
             }
+            self.share.owe(&mut self.net.borrow_mut(), id);
         }
         if self.stop_at.is_none() && self.to_come == 0 && self.dice.per_mille(5) {
             self.stop_at = Some(now + 100_000);
@@ -309,6 +309,11 @@ impl Run {
             }
             let index = self.index_of[&id];
             self.hint(index, readable, writable);
+            let can_go_on =
+                self.given[&id].can_go_on(&self.net.borrow().conns[id], readable, writable);
+            if can_go_on {
+                self.share.owe(&mut self.net.borrow_mut(), id);
+            }
             self.count("told");
             if self.dice.per_mille(self.faults.doubled) {
                 self.count("doubled");
@@ -348,6 +353,7 @@ impl Run {
             let given = keys.get(&key).and_then(|id| given.get_mut(id));
             given.expect("bytes of a live teardown").delivered += chunk.len() as u64;
         });
+        self.share.settle(&mut self.net.borrow_mut(), &self.given);
     }
 
     fn take_reports(&mut self) {
@@ -360,10 +366,9 @@ impl Run {
             truth::check(&given, conn, &finished.report);
             let ended = (&given, conn, &finished.report);
             l1_each_phase_ends_by_its_bound(ended, &self.elsewhere, self.stop_at, net.now);
-            let all = self.outcome.connections;
-            let most = all.min(self.driver.max_draining as u64);
-            let turn_size = self.driver.turn_size as u64;
-            l3_each_is_served_while_others_are_ready(&given, conn, most, turn_size);
+            l1_no_idle_time_outlasts_its_clock(ended, &self.elsewhere);
+            a_clock_that_ended_it_had_run_out(ended, self.stop_at);
+            evicted_is_who_must_make_room(&given, conn, &finished.report);
             let ending = format!("{:?}", finished.report.ending);
             *self.outcome.endings.entry(ending).or_default() += 1;
         }

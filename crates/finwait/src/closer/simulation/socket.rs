@@ -8,10 +8,11 @@ use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::rc::Rc;
 
+use super::conn::Conn;
 use super::invariants::{
     Call, DISCARD_BYTES, s10_no_read_of_length_0, s11_work_per_turn_is_bounded,
 };
-use super::net::{Conn, Net};
+use super::net::Net;
 use crate::closer::socket::Socket;
 use crate::event::{Acknowledged, Event};
 use crate::report::{Fin, Operation, OsError};
@@ -26,16 +27,25 @@ pub(super) struct Imagined {
 impl Imagined {
     fn with<T>(&self, call: impl FnOnce(&mut Conn, u64) -> T) -> T {
         let net = &mut *self.net.borrow_mut();
-        net.calls += 1;
         let conn = &mut net.conns[self.id];
         assert!(!conn.released, "S4: a call after the close");
-        conn.first_call_in_turn.get_or_insert(net.turn);
-        call(conn, net.turn)
+        let (written, read) = (conn.written, conn.read);
+        let told = call(conn, net.turn);
+        let (wrote, received) = (conn.written > written, conn.read > read);
+        if wrote {
+            conn.times.written = Some(net.now);
+        }
+        if received {
+            conn.times.received = Some(net.now);
+        }
+        net.note_call(self.id, wrote, received);
+        told
     }
 
     /// `most` is what it takes at once.
     fn read(&self, call: Call, most: u64) -> (Event, usize) {
         s10_no_read_of_length_0(call);
+        let now = self.net.borrow().now;
         self.with(|conn, turn| {
             let bytes = (conn.arrived - conn.read).min(most).min(conn.peer.piece);
             s11_work_per_turn_is_bounded(&mut conn.spent, turn, call, bytes);
@@ -46,6 +56,7 @@ impl Imagined {
                 return (Event::Received { bytes }, bytes);
             }
             let event = if conn.peer_fin {
+                conn.times.eof.get_or_insert(now);
                 Event::ReceivedFin
             } else if let Some(error) = conn.take() {
                 Event::Failed(Operation::Receive, error)
@@ -154,7 +165,7 @@ impl Drop for Imagined {
     fn drop(&mut self) {
         // While a failed assertion unwinds, the net may be in use.
         if let Ok(mut net) = self.net.try_borrow_mut() {
-            net.conns[self.id].released = true;
+            net.release(self.id);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::net::{Conn, Wire};
+use super::conn::Conn;
+use super::net::Wire;
 use crate::limits::{FinishOn, Limits};
 use crate::report::{Delivered, Ending, Fin, Report};
 use crate::teardown::Receive;
@@ -14,9 +15,24 @@ pub(super) struct Given {
     pub(super) receive: Receive,
     pub(super) payload: u64,
     pub(super) began: u64,
-    pub(super) in_turn: u64,
     pub(super) abort_wished: bool,
+    /// It was the longest without progress when there was no room for one more, at this time.
+    pub(super) makes_room: Option<u64>,
     pub(super) delivered: u64,
+}
+
+impl Given {
+    /// Whether readiness is something that this connection must look at. What is not read any more
+    /// during the flush: a peer that has sent its FIN, or as much as may be discarded.
+    pub(super) fn can_go_on(&self, conn: &Conn, readable: bool, writable: bool) -> bool {
+        let full = self.receive == Receive::Discard
+            && (self.limits.drain_bytes).is_some_and(|limit| conn.read >= limit);
+        if conn.fin {
+            readable
+        } else {
+            writable || (readable && conn.times.eof.is_none() && !full)
+        }
+    }
 }
 
 pub(super) fn check(given: &Given, conn: &Conn, report: &Report) {
