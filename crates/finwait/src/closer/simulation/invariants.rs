@@ -203,26 +203,23 @@ pub(super) fn l1_no_idle_time_outlasts_its_clock(
     (given, conn, report): (&Given, &Conn, &Report),
     elsewhere: &Elsewhere,
 ) {
-    let Ending::TimedOut { phase, .. } = report.ending else {
-        return;
-    };
     let limits = &given.limits;
     let acked_ends_it = matches!(limits.finish_on, FinishOn::Acked { .. });
-    // A quarter, as `Limits` says.
-    let (progress, bound, between) = match phase {
-        Phase::Flush => {
-            let bound = limits.flush_stall;
-            (Some(flush_progress(given, conn)), bound, bound / 4)
-        }
-        Phase::Drain => {
-            let bound = limits.drain_idle;
-            // Under this policy it is asked at growing intervals, the longest of which is longer
-            // than a quarter of a bound below 400 ms. That is more than `Limits` says.
-            let longest = Duration::from_millis(if acked_ends_it { 100 } else { 0 });
-            (drain_progress(conn), bound, longest.max(bound / 4))
-        }
-        _ => return,
+    let (progress, bound, longest) = if conn.fin_at.is_none() {
+        let progress = Some(flush_progress(given, conn));
+        (progress, limits.flush_stall, Duration::ZERO)
+    } else if conn.times.eof.is_some() || given.is_full(conn) || (acked_ends_it && conn.fin_acked())
+    {
+        // Waits for something else.
+        return;
+    } else {
+        // Under this policy it is asked at growing intervals, the longest of which is longer than a
+        // quarter of a bound below 400 ms. That is more than `Limits` says.
+        let longest = Duration::from_millis(if acked_ends_it { 100 } else { 0 });
+        (drain_progress(conn), limits.drain_idle, longest)
     };
+    // A quarter, as `Limits` says.
+    let between = longest.max(bound / 4);
     let between = if conn.tells { between } else { Duration::ZERO };
     let by = progress.map(|at| at + micros(bound + between) + 2 * TICK + elsewhere.since(at));
     let in_time = by.zip(conn.times.released).is_some_and(|(by, at)| at <= by);

@@ -22,15 +22,19 @@ pub(super) struct Given {
 }
 
 impl Given {
+    /// As much was discarded as may be.
+    pub(super) fn is_full(&self, conn: &Conn) -> bool {
+        self.receive == Receive::Discard
+            && (self.limits.drain_bytes).is_some_and(|limit| conn.read >= limit)
+    }
+
     /// Whether readiness is something that this connection must look at. What is not read any more
     /// during the flush: a peer that has sent its FIN, or as much as may be discarded.
     pub(super) fn can_go_on(&self, conn: &Conn, readable: bool, writable: bool) -> bool {
-        let full = self.receive == Receive::Discard
-            && (self.limits.drain_bytes).is_some_and(|limit| conn.read >= limit);
         if conn.fin {
             readable
         } else {
-            writable || (readable && conn.times.eof.is_none() && !full)
+            writable || (readable && conn.times.eof.is_none() && !self.is_full(conn))
         }
     }
 }
