@@ -7,7 +7,13 @@ use std::time::Duration;
 
 use finwait_load::{CloseMix, CloseMode, Control, Expect, Mode, Plan, Segment, Verdict};
 
+use self::port_range::skipped_without_port_range;
 use crate::support::{plan, run, serve};
+
+#[path = "../../../finwait-platform/tests/common/port_range.rs"]
+mod port_range;
+#[path = "../../../finwait-platform/tests/common/skipped.rs"]
+mod skipped;
 
 /// All of 127/8 is this host on Linux and Windows; elsewhere only one address of it is.
 fn sources() -> Vec<IpAddr> {
@@ -73,8 +79,7 @@ fn every_pair_has_its_turn_before_one_has_its_second_in_a_part_too() {
 fn each_pair_takes_its_source_ports_in_turn() {
     let range = finwait_platform::local_port_range();
     let Some(range) = range.filter(|_| finwait_platform::PortWalk::is_supported()) else {
-        println!("skipped: needs Linux 6.3");
-        return;
+        return skipped_without_port_range(finwait_platform::kernel_release());
     };
     let servers = [serve("echo"), serve("echo")];
     let mut plan = plan(servers[0].addr());

@@ -117,11 +117,20 @@ fn set_ip_option(socket: &Socket, name: c_int, value: c_int) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[path = "../../tests/common/port_range.rs"]
+mod port_range;
+#[cfg(test)]
+#[path = "../../tests/common/skipped.rs"]
+mod skipped;
+
+#[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 
     use socket2::SockRef;
 
+    use super::port_range::skipped_without_port_range;
+    use super::skipped::skipped;
     use super::*;
     use crate::imp::unix::option_bytes;
 
@@ -130,7 +139,7 @@ mod tests {
         let sources: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         for source in sources {
             let Ok(listener) = TcpListener::bind((source, 0)) else {
-                println!("skipped: needs {source}");
+                skipped(&source.to_string());
                 continue;
             };
             let stream = connect_from(listener.local_addr().unwrap(), Some(source)).unwrap();
@@ -150,12 +159,11 @@ mod tests {
     #[test]
     fn a_port_that_is_free_can_be_chosen_and_one_that_is_taken_is_passed_over() {
         if !source_port_can_be_told() {
-            println!("skipped: needs Linux 6.3");
-            return;
+            return skipped_without_port_range(crate::kernel_release());
         }
         for ip in [Ipv4Addr::LOCALHOST.into(), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
             let Ok(listener) = TcpListener::bind((ip, 0)) else {
-                println!("skipped: needs {ip}");
+                skipped(&ip.to_string());
                 continue;
             };
             let target = listener.local_addr().unwrap();

@@ -10,6 +10,7 @@ use finwait_platform::{
 };
 use socket2::{Domain, Socket, Type};
 
+use crate::skipped::skipped;
 use crate::support::{LINUX, accept, read_to_eof, told, until};
 
 /// All of 127/8 is this host on Linux; elsewhere one address of it is.
@@ -161,8 +162,7 @@ fn without_a_source_the_system_chooses() {
 #[test]
 fn ipv6_works_the_same_way() {
     let Ok(listener) = listen(any_port(Ipv6Addr::LOCALHOST), 16) else {
-        println!("skipped: needs IPv6 on the loopback interface");
-        return;
+        return skipped("IPv6 on the loopback interface");
     };
     let target = listener.local_addr().unwrap();
     let client = connect_from(target, Some(Ipv6Addr::LOCALHOST.into())).unwrap();

@@ -10,6 +10,8 @@ mod fin;
 mod queues;
 #[cfg(target_os = "linux")]
 mod reserved;
+#[path = "../common/skipped.rs"]
+mod skipped;
 mod support;
 mod system;
 mod wine;
