@@ -128,7 +128,10 @@ impl Teardown {
             self.end(ending, Step::Error);
         } else {
             let look_at = match self.fin {
-                Fin::Queued if acked_policy => self.ask_again(at),
+                // Not later than the clock on progress wants to know.
+                Fin::Queued if acked_policy => {
+                    self.ask_again(at).min(quarter(at, self.bounds.drain_idle))
+                }
                 Fin::NotSent | Fin::Queued => quarter(at, self.bounds.drain_idle),
                 Fin::Unknown if told => quarter(at, self.bounds.drain_idle),
                 // Nothing more to learn, or nothing to be learnt.
@@ -203,7 +206,9 @@ impl Teardown {
                 } else {
                     let look_at = match self.fin {
                         Fin::Acked | Fin::Unknown => Span::NEVER,
-                        Fin::NotSent | Fin::Queued => self.ask_again(at),
+                        Fin::NotSent | Fin::Queued => {
+                            self.ask_again(at).min(quarter(at, self.bounds.drain_idle))
+                        }
                     };
                     self.state = State::Paused {
                         idle_at,

@@ -86,6 +86,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row("policy Acked asks soon whether our FIN has arrived", acked_policy(), 0, &drained, 0, WaitsUntil(1)),
         row("and less and less often", acked_policy(), 0, &then(&[(1, unacked(0)), (2, unacked(0)), (4, unacked(0)), (8, unacked(0))]), 8, WaitsUntil(16)),
         row("a writable edge is the moment to ask where proof is wanted", proof_policy(), 0, &then(&[(7, Writable)]), 7, Does(Action::AskAck)),
+        row("but no less often than its clock on progress is asked", acked_policy(), 0, &then(&[(1, unacked(9)), (40, unacked(9))]), 40, WaitsUntil(65)),
         row("a writable edge is the moment to ask", acked_policy(), 0, &then(&[(1, unacked(0)), (2, unacked(0)), (3, Writable)]), 3, Does(Action::AskAck)),
         row("it receives for a grace after the acknowledgement", acked_policy(), 0, &then(&[(1, ACKED)]), 1, WaitsUntil(31)),
         row("the grace over, it is finished", acked_policy(), 0, &then(&[(1, ACKED), (31, ACKED)]), 31, Ends(Ending::Acked)),

@@ -36,6 +36,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row("and then for the acknowledgement", limits(), 0, &paused(&[]), 0, Does(Action::AskAck)),
         row("and then waits, reading no more", limits(), 0, &paused(&[(0, unacked(9))]), 0, WaitsUntil(1)),
         row("it asks again and again", limits(), 0, &paused(&[(0, unacked(9)), (1, unacked(9)), (2, unacked(9)), (4, unacked(9))]), 4, WaitsUntil(8)),
+        row("no less often than the clock on progress is asked", limits(), 0, &paused(&[(0, unacked(9)), (40, unacked(9))]), 40, WaitsUntil(65)),
         row("acknowledged: a grace for the peer's application", limits(), 0, &paused(&[(0, unacked(9)), (1, ACKED)]), 1, WaitsUntil(51)),
         row("the grace over, it closes", limits(), 0, &paused(&[(0, ACKED), (50, ACKED)]), 50, ends),
         row("never acknowledged: the idle time bounds the pause", limits(), 0, &paused(&[(0, unacked(9)), (100, unacked(9))]), 100, ends),

@@ -95,6 +95,12 @@ impl Conn {
         }
     }
 
+    /// The application has read the peer's FIN, and what came before it counts for nobody.
+    pub(super) fn was_read_to_its_end(&mut self, now: u64) {
+        (self.arrived, self.sent) = (0, 0);
+        self.times.eof = Some(now);
+    }
+
     pub(super) fn fin_acked(&self) -> bool {
         self.fin && self.acked > self.written
     }

@@ -205,22 +205,22 @@ pub(super) fn l1_no_idle_time_outlasts_its_clock(
 ) {
     let limits = &given.limits;
     let acked_ends_it = matches!(limits.finish_on, FinishOn::Acked { .. });
-    let (progress, bound, longest) = if conn.fin_at.is_none() {
+    let (progress, bound) = if conn.fin_at.is_none() {
         let progress = Some(flush_progress(given, conn));
-        (progress, limits.flush_stall, Duration::ZERO)
+        (progress, limits.flush_stall)
     } else if conn.times.eof.is_some() || given.is_full(conn) || (acked_ends_it && conn.fin_acked())
     {
         // Waits for something else.
         return;
     } else {
-        // Under this policy it is asked at growing intervals, the longest of which is longer than a
-        // quarter of a bound below 400 ms. That is more than `Limits` says.
-        let longest = Duration::from_millis(if acked_ends_it { 100 } else { 0 });
-        (drain_progress(conn), limits.drain_idle, longest)
+        (drain_progress(conn), limits.drain_idle)
     };
     // A quarter, as `Limits` says.
-    let between = longest.max(bound / 4);
-    let between = if conn.tells { between } else { Duration::ZERO };
+    let between = if conn.tells {
+        bound / 4
+    } else {
+        Duration::ZERO
+    };
     let by = progress.map(|at| at + micros(bound + between) + 2 * TICK + elsewhere.since(at));
     let in_time = by.zip(conn.times.released).is_some_and(|(by, at)| at <= by);
     assert!(

@@ -13,7 +13,7 @@ use super::invariants::{
     s12_what_waits_is_woken_when_it_is_due,
 };
 use super::net::Net;
-use super::peer::Peer;
+use super::peer::{Kind, Peer};
 use super::share::Share;
 use super::socket::Imagined;
 use super::truth::{self, Given};
@@ -177,6 +177,13 @@ impl Run {
             let now = self.now();
             self.who_must_make_room();
             let id = self.net.borrow_mut().connect(peer, tells);
+            let reads_it_first = peer.kind == Kind::FinFirst && self.dice.per_mille(500);
+            let receive = if reads_it_first {
+                self.net.borrow_mut().conns[id].was_read_to_its_end(now);
+                Receive::Nothing
+            } else {
+                receive
+            };
             let teardown = Teardown::new(&limits, receive, payload, self.at(now));
             let socket = Imagined {
                 net: Rc::clone(&self.net),
