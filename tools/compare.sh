@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # `finwait load` against one nginx, beside wrk and ab with `Connection: close` and beside a bare loop (benches/src/bin/floor.rs)
 # that does the same exchange; and against `finwait serve`, beside the bare loop. Prints connections per second, CPU time of the
-# client for each, and ratios: medians of rounds in which the order alternates. Client and server have a core each, and each run
-# a network namespace of its own. Installs what is missing, on Debian 12.
+# client and sleeps of the server for each, and ratios: medians of rounds in which the order alternates. Client and server have a
+# core each, and each run a network namespace of its own. Installs what is missing, on Debian 12.
 # Usage: tools/compare.sh [ROUNDS [SECONDS [PART...]]]
 # PART is web (nginx), echo (the echo server) or full (the echo server, with all ports in TIME-WAIT); all of them unless said.
 set -euo pipefail
@@ -206,7 +206,12 @@ start_server() {
     exit 1
 }
 
-# One run, in the network that this process is in: prints NAME RATE USER SYSTEM, the times in seconds.
+# How often the server has gone to sleep so far. To be woken costs whoever wakes it.
+sleeps() {
+    cat "/proc/$server/task"/*/status | awk '/^voluntary_ctxt_switches/ { n += $2 } END { print n }'
+}
+
+# One run, in the network that this process is in: prints NAME RATE USER SYSTEM SLEEPS, the times in seconds.
 if [ "${1:-}" = --inside ]; then
     name=$2 seconds=$3 work=$4 ports=$5
     ulimit -n "$(ulimit -Hn)"
@@ -214,14 +219,14 @@ if [ "${1:-}" = --inside ]; then
     rate=$(rate_of "$name")
     connections=
     [[ $name != full* ]] || connections=$((ports * seconds))
-    echo "$name $rate $(cat "$work/cpu") $connections"
+    echo "$name $rate $(cat "$work/cpu") $(sleeps) $connections"
     exit
 fi
 
 # ---- outside
 
-# table TITLE BASE NAME...: medians, and medians of the rounds' ratios to BASE. CPU time is shown for closed loops. Their
-# number of connections is the fifth word, or else rate by time.
+# table TITLE BASE NAME...: medians, and medians of the rounds' ratios to BASE. CPU time, and how often the server went to
+# sleep, are shown for closed loops. Their number of connections is the sixth word, or else rate by time.
 table() {
     awk -v title="$1" -v base="$2" -v names="${*:3}" -v seconds="$seconds" '
         function median(values, n,    i, j, t) {
@@ -233,14 +238,15 @@ table() {
         }
         {
             n[$1]++; rate[$1, n[$1]] = $2; user[$1, n[$1]] = $3; cpu[$1, n[$1]] = $3 + $4
-            count_of[$1, n[$1]] = $5 ? $5 : $2 * seconds
+            slept[$1, n[$1]] = $5
+            count_of[$1, n[$1]] = $6 ? $6 : $2 * seconds
         }
         END {
             rounds = n[base]
             printf "%s; medians of %d rounds\n", title, rounds
             printf "%-12s %10s %10s %10s %8s", "", "per second", "lowest", "highest", "ratio"
             if (base ~ /^(storm|waves)/) printf "\n"
-            else printf " %10s %10s\n", "CPU us", "user us"
+            else printf " %10s %10s %10s\n", "CPU us", "user us", "sleeps"
             count = split(names, order, " ")
             for (k = 1; k <= count; k++) {
                 name = order[k]
@@ -249,11 +255,12 @@ table() {
                     r[i] = rate[name, i]; q[i] = r[i] / rate[base, i]
                     each = count_of[name, i] / 1e6
                     c[i] = cpu[name, i] / each; u[i] = user[name, i] / each
+                    s[i] = slept[name, i] / each / 1e6
                 }
                 m = median(r, rounds)
                 printf "%-12s %10.0f %10.0f %10.0f %8.3f", name, m, r[1], r[rounds], median(q, rounds)
                 if (name ~ /^(storm|waves)/) printf "\n"
-                else printf " %10.1f %10.1f\n", median(c, rounds), median(u, rounds)
+                else printf " %10.1f %10.1f %10.2f\n", median(c, rounds), median(u, rounds), median(s, rounds)
             }
             printf "\n"
         }' "$lines"
