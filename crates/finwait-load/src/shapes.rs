@@ -237,20 +237,6 @@ impl Worker<'_> {
         most.saturating_sub(self.exchanges.len())
     }
 
-    /// In a closed loop: starts the next one for one that has just ended.
-    ///
-    /// Among the requests of others its attempt finds a server that is awake. Many attempts in a row
-    /// are done with more slowly than a server accepts them, so it falls asleep behind each, and to
-    /// wake it costs this core microseconds.
-    pub(crate) fn refill(&mut self, now: Instant) {
-        if self.plan.mode == Mode::ClosedLoop {
-            let room = self.room(now);
-            if room > 0 {
-                self.start_due(room, now);
-            }
-        }
-    }
-
     /// Starts what is due, at most `room` connections and this turn's share. Returns when to come
     /// back for more, if that is a matter of time alone.
     fn start_due(&mut self, mut room: usize, now: Instant) -> Option<Instant> {

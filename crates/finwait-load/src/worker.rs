@@ -177,7 +177,6 @@ impl<'a> Worker<'a> {
         self.tell_seconds(now);
         for event in &*events {
             self.on_event(event, now);
-            self.refill(now);
         }
         for _ in 0..self.again.len() {
             if let Some(index) = self.again.pop_front() {
