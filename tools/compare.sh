@@ -104,7 +104,7 @@ rate_of() {
         ;;
     storm-floor | storm-asks)
         local way=storm
-        [ "$1" = storm-floor ] || way=storm-asks
+        [ "$1" = storm-floor ] || way="storm-asks"
         client "$floor" "$way" "127.0.0.1:$port" "$storm"
         number_after '^'
         ;;
