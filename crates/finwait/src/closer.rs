@@ -28,7 +28,8 @@ use socket::Watched;
 /// The caller's duties, each turn of its loop:
 ///
 /// 1. wait in `Poll::poll` no longer than [`poll_timeout`](Self::poll_timeout);
-/// 2. show every event to [`handle`](Self::handle), which says whether it was its own;
+/// 2. show every event to [`handle`](Self::handle), which says whether it was its own, and those of a
+///    socket that was handed over with [`Watch::Kept`] to [`handle_for`](Self::handle_for);
 /// 3. call [`turn`](Self::turn) (or [`turn_with`](Self::turn_with)), which does the work;
 /// 4. take what is over from [`poll_finished`](Self::poll_finished).
 ///
@@ -62,14 +63,14 @@ pub struct Closer<B = Vec<u8>> {
 }
 
 /// Who sees to it that a socket's readiness is told. Made with `From`: what takes an `impl Into<Watch>`
-/// takes a [`Registry`] as it is.
+/// takes a `&Registry` as it is.
 #[derive(Debug, Clone, Copy)]
 pub enum Watch<'r> {
     /// The `Closer` registers the socket here, or registers it anew if it is registered already, under
     /// a token of its own. Its events are for [`Closer::handle`].
     By(&'r Registry),
-    /// It stays registered as it is, under the caller's token: one system call less for each teardown,
-    /// and often one wake-up. Each event under that token is for [`Closer::handle_for`] from now on,
+    /// For a loop that has registered the socket already: it stays so, under the caller's token. One
+    /// system call less for each teardown, and often one wake-up. Each event under that token is for [`Closer::handle_for`] from now on,
     /// until the teardown is over.
     ///
     /// It must be registered for [`READABLE`](mio::Interest::READABLE) and
@@ -104,7 +105,8 @@ impl Key {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Finished {
-    /// What [`Closer::close`] or [`Closer::finish`] returned.
+    /// What [`Closer::close`], [`finish`](Closer::finish), [`begin`](Closer::begin) or
+    /// [`drain`](Closer::drain) returned.
     pub key: Key,
     /// How it ended.
     pub report: Report,
@@ -172,7 +174,8 @@ impl<B: AsRef<[u8]>> Closer<B> {
         self.admit(watch.into(), stream.into(), unsent, teardown, now)
     }
 
-    /// [`close`](Self::close) or [`finish`](Self::finish) with limits for this connection alone.
+    /// [`close`](Self::close) or [`finish`](Self::finish) with limits for this connection alone, and the
+    /// way to close a socket whose peer's FIN was read already ([`Receive::Nothing`]).
     pub fn begin<'r>(
         &mut self,
         watch: impl Into<Watch<'r>>,

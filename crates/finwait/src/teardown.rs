@@ -80,8 +80,9 @@ pub enum Receive {
     Discard,
     /// They are handed to the caller, without a limit on their number.
     Deliver,
-    /// There will be none: the caller has read the peer's FIN itself. Nothing is received, which saves
-    /// the read that would return 0 once more, and the report says that the peer's FIN was read.
+    /// There will be none: the caller has read the peer's FIN itself. That saves the read that would
+    /// return 0 once more, and the report says that the peer's FIN was read. Only where the half-close
+    /// finds the connection gone is there one read, to learn why.
     ///
     /// It must be true. Where a read of 0 alone does not tell (Windows),
     /// [`PeerEnd::of_read`](crate::PeerEnd::of_read) does.

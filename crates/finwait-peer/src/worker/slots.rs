@@ -8,7 +8,7 @@ use slab::Slab;
 
 use crate::connection::Connection;
 
-/// What has a token. Small: a connection that is closing has no more than this.
+/// What has a token. Small: a connection that is closing has no more than this here.
 #[derive(Debug)]
 pub(super) enum Slot {
     Open(Box<Connection>),
