@@ -153,6 +153,7 @@ fill() {
         exit 1
     fi
     sleep 1.2
+    sleeps >"$work/slept"
 }
 
 nginx_conf() {
@@ -219,7 +220,11 @@ if [ "${1:-}" = --inside ]; then
     rate=$(rate_of "$name")
     connections=
     [[ $name != full* ]] || connections=$((ports * seconds))
-    echo "$name $rate $(cat "$work/cpu") $(sleeps) $connections"
+    slept=$(sleeps)
+    if [ -f "$work/slept" ]; then
+        slept=$((slept - $(cat "$work/slept")))
+    fi
+    echo "$name $rate $(cat "$work/cpu") $slept $connections"
     exit
 fi
 
@@ -266,6 +271,10 @@ table() {
         }' "$lines"
 }
 
+if [ "${1:-}" = --help ]; then
+    usage "$0"
+    exit
+fi
 rounds=${1:-5}
 seconds=${2:-5}
 parts=("${@:3}")
@@ -282,8 +291,8 @@ for part in "${parts[@]}"; do
         ;;
     esac
 done
-need_rounds "$rounds"
-need_rounds "$seconds"
+need_number ROUNDS "$rounds"
+need_number SECONDS "$seconds"
 need nginx nginx-light wrk wrk ab apache2-utils taskset util-linux unshare util-linux ip iproute2 ss iproute2
 cargo build --release -p finwait-cli -p finwait-benches --bin finwait --bin floor
 # Without one the TIME-WAIT of each run would slow the next.
@@ -339,6 +348,8 @@ done
 machine
 if [ ${#web[@]} -gt 0 ]; then
     table "nginx, $at_once at once, ${seconds} s, Connection: close" floor "${web[@]}"
+    table "the same, of wrk's rate" wrk load load-fin floor-fin wrk
+    table "the same, of ab's rate" ab load load-fin floor-fin ab
 fi
 if [ ${#echo[@]} -gt 0 ]; then
     table "finwait serve, $at_once at once, ${seconds} s" churn-floor churn churn-floor

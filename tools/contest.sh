@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The same teardowns by a bare loop, by one that asks what a report rests on, by finwait's Closer, by tokio with a task for each
-# connection, and by a thread for each (benches/src/bin/contest/), side by side: prints a table for 1,000, 4,000 and 9,000 connections. Client and server have a
-# core each; each run has a network namespace of its own, where there is a right to one; orders alternate.
+# connection, and by a thread for each (benches/src/bin/contest/), side by side: prints a table for 1,000, 4,000 and 9,000
+# connections. Client and server have a core each; each run has a network namespace of its own, where there is a right to one;
+# orders alternate.
 # With --calls it shows the system calls of one teardown instead, and with --instructions where a teardown's instructions in
 # user space go.
 # Usage: tools/contest.sh [ROUNDS | --calls | --instructions]
@@ -52,10 +53,18 @@ instructions() {
     rm "$profile"
 }
 
+if [ $# -gt 1 ]; then
+    echo "one argument at most, not $*" >&2
+    exit 2
+fi
 case ${1:-} in
+--help)
+    usage "$0"
+    exit
+    ;;
 --calls) need strace strace ;;
 --instructions) need valgrind valgrind ;;
-*) need_rounds "${1:-5}" ;;
+*) need_number "ROUNDS (or --calls, or --instructions)" "${1:-5}" ;;
 esac
 need taskset util-linux unshare util-linux ip iproute2
 cargo build --release -p finwait-benches --bin contest

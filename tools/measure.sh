@@ -1,12 +1,17 @@
 # shellcheck shell=bash
 # For the scripts that measure things side by side, which source this.
 
-# need_rounds WORD
-need_rounds() {
-    if ! [[ $1 =~ ^[1-9][0-9]*$ ]]; then
-        echo "ROUNDS is a number of at least 1, not $1" >&2
+# need_number NAME WORD
+need_number() {
+    if ! [[ $2 =~ ^[1-9][0-9]*$ ]]; then
+        echo "$1 is a number of at least 1, not $2" >&2
         exit 2
     fi
+}
+
+# usage SCRIPT: the comment that it begins with.
+usage() {
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$1"
 }
 
 # Sets `network` to what a command is run by to have a network of its own: no TIME-WAIT of the one before. Without the right

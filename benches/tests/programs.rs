@@ -98,6 +98,7 @@ fn the_contest_says_what_is_wrong_with_its_arguments() {
         (&["run", "bare", "1", "1"][..], "KIND is floor,"),
         (&["run", "floor", "0", "1"], "COUNT is a number"),
         (&["run", "floor", "1", "many"], "BATCHES is a number"),
+        (&["table"], "no line of `contest run`"),
         (&[], "run KIND COUNT BATCHES"),
     ];
     for (arguments, said) in wrong.into_iter().chain(too_many) {
@@ -130,6 +131,36 @@ fn the_floor_does_its_exchanges() {
         )));
     }
     http.stop(Duration::from_secs(10));
+}
+
+#[test]
+fn the_floor_says_what_is_wrong_with_its_arguments() {
+    let wrong = [
+        (
+            &["storm", "localhost:80", "1"][..],
+            "ADDR is an IP address and a port",
+        ),
+        (
+            &["storm", "127.0.0.1:1", "0"],
+            "COUNT is a number of at least 1",
+        ),
+        (&["churn", "127.0.0.1:1", "0", "1"], "AT_ONCE is a number"),
+        (
+            &["churn", "127.0.0.1:1", "1", "soon"],
+            "SECONDS is a number",
+        ),
+        (
+            &["http", "127.0.0.1:1", "1", "1", "/", "rst"],
+            "half or fin, not rst",
+        ),
+        (&[], "usage: floor storm"),
+    ];
+    for (arguments, said) in wrong {
+        let output = run(FLOOR, arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains(said), "{arguments:?}: {stderr}");
+    }
 }
 
 #[test]

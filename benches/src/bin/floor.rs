@@ -27,49 +27,7 @@ const REQUEST: [u8; 64] = [b'.'; 64];
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let rate = match words.as_slice() {
-        ["storm", address, count] => {
-            parse(address).and_then(|a| storm(a, parse(count)?, Questions::None))
-        }
-        ["storm-asks", address, count] => {
-            parse(address).and_then(|a| storm(a, parse(count)?, Questions::OfReport))
-        }
-        ["churn", address, at_once, seconds] => parse(address).and_then(|a| {
-            let exchange = Exchange {
-                request: REQUEST.to_vec(),
-                half_close: true,
-            };
-            let end = End::After(Duration::from_secs(parse(seconds)?));
-            churn(a, parse(at_once)?, end, &exchange)
-        }),
-        ["count", address, at_once, count] => parse(address).and_then(|a| {
-            let exchange = Exchange {
-                request: REQUEST.to_vec(),
-                half_close: true,
-            };
-            churn(a, parse(at_once)?, End::Count(parse(count)?), &exchange)
-        }),
-        [
-            "http",
-            address,
-            at_once,
-            seconds,
-            path,
-            first @ ("half" | "fin"),
-        ] => parse(address).and_then(|a| {
-            let exchange = Exchange {
-                request: get(a, path),
-                half_close: *first == "half",
-            };
-            check_answer(a, &exchange.request)?;
-            let end = End::After(Duration::from_secs(parse(seconds)?));
-            churn(a, parse(at_once)?, end, &exchange)
-        }),
-        _ => Err(io::Error::other(
-            "storm|storm-asks ADDR COUNT | churn ADDR AT_ONCE SECONDS | count ADDR AT_ONCE COUNT | http ADDR AT_ONCE SECONDS PATH half|fin",
-        )),
-    };
-    match rate {
+    match rate(&words) {
         Ok(rate) => {
             println!("{rate:.0}");
             ExitCode::SUCCESS
@@ -81,12 +39,55 @@ fn main() -> ExitCode {
     }
 }
 
-fn parse<T: std::str::FromStr>(word: &str) -> io::Result<T> {
-    word.parse()
-        .map_err(|_| io::Error::other(format!("{word}: not understood")))
+fn rate(words: &[&str]) -> io::Result<f64> {
+    match *words {
+        ["storm", target, count] => storm(target, count, Questions::None),
+        ["storm-asks", target, count] => storm(target, count, Questions::OfReport),
+        ["churn", target, at_once, seconds] => churn(
+            address(target)?,
+            number("AT_ONCE", at_once, 1)?,
+            End::after(seconds)?,
+            &Exchange::half_closed(),
+        ),
+        ["count", target, at_once, count] => churn(
+            address(target)?,
+            number("AT_ONCE", at_once, 1)?,
+            End::Count(number("COUNT", count, 1)? as u64),
+            &Exchange::half_closed(),
+        ),
+        ["http", target, at_once, seconds, path, first] => {
+            let target = address(target)?;
+            let exchange = Exchange {
+                request: get(target, path),
+                half_close: match first {
+                    "half" => true,
+                    "fin" => false,
+                    _ => return Err(io::Error::other(format!("half or fin, not {first}"))),
+                },
+            };
+            let (at_once, end) = (number("AT_ONCE", at_once, 1)?, End::after(seconds)?);
+            check_answer(target, &exchange.request)?;
+            churn(target, at_once, end, &exchange)
+        }
+        _ => Err(io::Error::other(
+            "usage: floor storm|storm-asks ADDR COUNT | churn ADDR AT_ONCE SECONDS | count ADDR AT_ONCE COUNT | http ADDR AT_ONCE SECONDS PATH half|fin",
+        )),
+    }
 }
 
-fn storm(target: SocketAddr, count: usize, questions: Questions) -> io::Result<f64> {
+fn address(word: &str) -> io::Result<SocketAddr> {
+    let why = format!("ADDR is an IP address and a port, such as 127.0.0.1:8080, not {word}");
+    word.parse().map_err(|_| io::Error::other(why))
+}
+
+fn number(name: &str, word: &str, least: usize) -> io::Result<usize> {
+    let number = word.parse().ok().filter(|&number| number >= least);
+    let why = format!("{name} is a number of at least {least}, not {word}");
+    number.ok_or_else(|| io::Error::other(why))
+}
+
+fn storm(target: &str, count: &str, questions: Questions) -> io::Result<f64> {
+    let (target, count) = (address(target)?, number("COUNT", count, 1)?);
     platform::raise_open_file_limit(count as u64 + 100)?;
     let mut poll = Poll::new()?;
     let mut sources = Sources::new(0);
@@ -116,6 +117,15 @@ struct Exchange {
     request: Vec<u8>,
     /// Or the peer's FIN comes first.
     half_close: bool,
+}
+
+impl Exchange {
+    fn half_closed() -> Self {
+        Self {
+            request: REQUEST.to_vec(),
+            half_close: true,
+        }
+    }
 }
 
 /// The request of `finwait load --http`.
@@ -148,6 +158,11 @@ enum End {
 }
 
 impl End {
+    fn after(seconds: &str) -> io::Result<Self> {
+        let seconds = number("SECONDS", seconds, 0)?;
+        Ok(Self::After(Duration::from_secs(seconds as u64)))
+    }
+
     fn is_open(self, started: Instant, connections: u64) -> bool {
         match self {
             Self::After(time) => started.elapsed() < time,

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         ["table"] => table::print(io::stdin().lock()),
         ["peer", count] => number("COUNT", count).and_then(peer::serve),
         _ => Err(io::Error::other(
-            "run KIND COUNT BATCHES [CORE] | table | peer COUNT",
+            "usage: contest run KIND COUNT BATCHES [CORE] | table | peer COUNT; KIND is floor, floor-asks, closer, closer-own, tokio or threads",
         )),
     };
     match done {

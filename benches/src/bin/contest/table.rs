@@ -34,6 +34,11 @@ pub(crate) fn print(lines: impl BufRead) -> io::Result<()> {
         let kinds = runs.entry(count).or_default();
         kinds.entry(kind.to_string()).or_default().push(run);
     }
+    if runs.is_empty() {
+        return Err(io::Error::other(
+            "no line of `contest run` on standard input",
+        ));
+    }
     for (count, kinds) in &runs {
         println!("{}", table(*count, kinds)?);
     }
