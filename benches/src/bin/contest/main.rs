@@ -29,6 +29,7 @@ use finwait_platform as platform;
 use mio::net::TcpStream;
 use mio::{Events, Poll};
 
+const KINDS: &str = "floor, floor-asks, closer, closer-own, tokio or threads";
 /// For the reads of those that have such a bound; never reached by a server in order.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -40,9 +41,9 @@ fn main() -> ExitCode {
         ["run", kind, count, batches, core] => run(kind, count, batches, Some(core)),
         ["table"] => table::print(io::stdin().lock()),
         ["peer", count] => number("COUNT", count).and_then(peer::serve),
-        _ => Err(io::Error::other(
-            "usage: contest run KIND COUNT BATCHES [CORE] | table | peer COUNT; KIND is floor, floor-asks, closer, closer-own, tokio or threads",
-        )),
+        _ => Err(io::Error::other(format!(
+            "usage: contest run KIND COUNT BATCHES [CORE] | table | peer COUNT; KIND is {KINDS}"
+        ))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,8 +68,7 @@ fn run(kind: &str, count: &str, batches: &str, core: Option<&str>) -> io::Result
         "tokio" => |_, streams| tasks::tear_down(to_std(streams)),
         "threads" => |_, streams| threads::tear_down(to_std(streams)),
         _ => {
-            let kinds = "floor, floor-asks, closer, closer-own, tokio or threads";
-            return Err(io::Error::other(format!("KIND is {kinds}, not {kind}")));
+            return Err(io::Error::other(format!("KIND is {KINDS}, not {kind}")));
         }
     };
     let (count, batches) = (number("COUNT", count)?, number("BATCHES", batches)?);
