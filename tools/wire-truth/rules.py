@@ -160,7 +160,10 @@ def waited_for_its_limit(case):
     """Some clock of the run's ran out: since anything last moved, or since our FIN or request."""
     wire, limits = case.wire, case.run.limits
     until = wire.index_at(case.ended)
-    quiet_since = max((wire.time(i) for i, p in enumerate(wire.packets[:until]) if p.length or p.flags & 3), default=0)
+    # The FIN of the close with which it gives up ends the quiet, and by its own clock that is the same moment.
+    gives_up = wire.c.fin_at if wire.c.fin_at is not None and case.ended - wire.time(wire.c.fin_at) <= CLOCK_S else None
+    moved = (i for i, p in enumerate(wire.packets[:until]) if i != gives_up and (p.length or p.flags & 3))
+    quiet_since = max((wire.time(i) for i in moved), default=0)
     since_established = case.ended - wire.packets[0].time
     # The clock for the connection's total runs from our FIN, or from the last request byte.
     if case.ended - quiet_since >= min(limits["drain-idle"], limits["confirm"]) or since_established >= limits["drain-total"]:
