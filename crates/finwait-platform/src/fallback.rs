@@ -9,7 +9,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 pub(crate) use plain::{
-    connect_choosing, connect_from, discard, send_before_fin, source_port_can_be_told,
+    connect_choosing, connect_from, discard, send_before_fin, set_receive_low_water,
+    source_port_can_be_told,
 };
 pub(crate) use settings::{
     conntrack_use, fin_timeout, listen_backlog_cap, local_port_range, local_reserved_ports,

@@ -11,6 +11,7 @@
 //! |---|---|---|---|---|
 //! | half-close, abort, latched error | yes | yes | yes | yes |
 //! | [`discard`] | without a copy | through the scratch | through the scratch | through the scratch |
+//! | [`set_receive_low_water`] | yes | not used | not used | no |
 //! | [`unread`] | yes | yes | yes | unknown |
 //! | [`unacknowledged`] | yes | not OpenBSD | unknown | unknown |
 //! | [`unsent`] | yes | unknown | unknown | unknown |
@@ -154,6 +155,27 @@ pub fn discard<S: AsSocket>(socket: &S, max: usize, scratch: &mut [u8]) -> io::R
         return portable::bounded_scratch(max, scratch).map(|_| 0);
     }
     imp::discard(&SockRef::from(socket), max, scratch)
+}
+
+/// Asks to be woken for no fewer than `bytes` received bytes; 1, as it is at first, for any.
+///
+/// `setsockopt(SO_RCVLOWAT)`. A read still returns what there is. The peer's FIN, an error, and a
+/// receive window that is about to close wake as before; the kernel takes no more than half of the
+/// receive buffer, which it enlarges up to its limit unless its size was set. For who is about to throw
+/// away a stream: to be woken for each segment costs more than to drop what came with it. What comes
+/// behind the mark is told to nobody, so look again after a while: a pause is none of what wakes.
+/// `false` where it is not done.
+///
+/// # Errors
+///
+/// Those of `setsockopt`.
+///
+/// # Portability
+///
+/// Linux, where epoll heeds it on TCP, and a mark that is lowered below what waits wakes at once
+/// since 4.18. Other systems have it, too; it is not used there, where discarding copies.
+pub fn set_receive_low_water<S: AsSocket>(socket: &S, bytes: usize) -> io::Result<bool> {
+    imp::set_receive_low_water(&SockRef::from(socket), bytes)
 }
 
 /// Takes the socket's latched error, which is gone afterwards.

@@ -12,7 +12,8 @@ use std::net::{SocketAddr, TcpListener};
 
 pub(crate) use queue::{fin_acked, in_flight, tcp_info, unacknowledged, unread, unsent};
 pub(crate) use socket::{
-    connect_choosing, connect_from, discard, send_before_fin, source_port_can_be_told,
+    connect_choosing, connect_from, discard, send_before_fin, set_receive_low_water,
+    source_port_can_be_told,
 };
 pub(crate) use sysctl::{
     conntrack_use, fin_timeout, kernel_release, listen_backlog_cap, local_port_range,

@@ -41,6 +41,11 @@ fn length(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
+pub(crate) fn set_receive_low_water(socket: &Socket, bytes: usize) -> io::Result<bool> {
+    let bytes = c_int::try_from(bytes).unwrap_or(c_int::MAX);
+    set_option(socket, libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes).map(|()| true)
+}
+
 pub(crate) fn send_before_fin(socket: &Socket, bytes: &[u8]) -> io::Result<Option<usize>> {
     let flags = libc::MSG_MORE | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     retry_interrupted(|| socket.send_with_flags(bytes, flags)).map(Some)
@@ -103,12 +108,16 @@ fn only(port: u16) -> c_int {
 }
 
 fn set_ip_option(socket: &Socket, name: c_int, value: c_int) -> io::Result<()> {
+    set_option(socket, libc::IPPROTO_IP, name, value)
+}
+
+fn set_option(socket: &Socket, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
     let size = size_of_val(&value) as libc::socklen_t;
     // SAFETY: the pointer is to a live int, and `size` is the size of an int.
     check(unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::IPPROTO_IP,
+            level,
             name,
             (&raw const value).cast(),
             size,

@@ -20,7 +20,8 @@ pub(crate) use by_state::fin_acked;
 pub(crate) use info::{in_flight, tcp_info};
 pub(crate) use library::SocketLibrary;
 pub(crate) use plain::{
-    connect_choosing, connect_from, discard, send_before_fin, source_port_can_be_told,
+    connect_choosing, connect_from, discard, send_before_fin, set_receive_low_water,
+    source_port_can_be_told,
 };
 pub(crate) use process::{kernel_release, process_cpu_time};
 pub(crate) use settings::{

@@ -1,11 +1,12 @@
 //! What the kernel knows about its queues.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, UdpSocket};
+use std::time::{Duration, Instant};
 
 use finwait_platform::{
-    FinAck, TcpState, fin_acked, half_close, in_flight, take_error, tcp_info, unacknowledged,
-    unread, unsent,
+    FinAck, TcpState, fin_acked, half_close, in_flight, set_receive_low_water, take_error,
+    tcp_info, unacknowledged, unread, unsent,
 };
 
 use crate::support::{
@@ -30,6 +31,44 @@ fn unread_counts_bytes_that_wait_and_not_the_fin() {
     }
     read_to_eof(&mut { theirs.try_clone().unwrap() });
     assert_eq!(unread(&theirs).unwrap(), Some(0));
+}
+
+#[test]
+fn who_waits_for_more_than_there_is_waits_up_to_the_low_water_mark_or_a_fin() {
+    let (mut ours, mut theirs) = pair();
+    let marked = set_receive_low_water(&theirs, 1_000).unwrap();
+    if told("a low-water mark", LINUX, marked.then_some(())).is_none() {
+        return;
+    }
+    let mut buffer = [0; 2_000];
+    ours.write_all(&[7; 600]).unwrap();
+    let wait = Duration::from_millis(50);
+    theirs.set_read_timeout(Some(wait)).unwrap();
+    let before = Instant::now();
+    assert_eq!(theirs.read(&mut buffer).unwrap(), 600);
+    assert!(before.elapsed() >= wait, "it did not wait for 1,000");
+
+    theirs.set_read_timeout(None).unwrap();
+    ours.write_all(&[7; 1_000]).unwrap();
+    assert_eq!(theirs.read(&mut buffer).unwrap(), 1_000);
+    ours.write_all(&[7; 10]).unwrap();
+    half_close(&ours).unwrap();
+    assert_eq!(theirs.read(&mut buffer).unwrap(), 10);
+    assert_eq!(theirs.read(&mut buffer).unwrap(), 0);
+}
+
+#[test]
+fn below_the_low_water_mark_there_is_something_to_read_all_the_same() {
+    let (mut ours, mut theirs) = pair();
+    let marked = set_receive_low_water(&theirs, usize::MAX).unwrap();
+    if told("a low-water mark", LINUX, marked.then_some(())).is_none() {
+        return;
+    }
+    theirs.set_nonblocking(true).unwrap();
+    ours.write_all(&[7; 100]).unwrap();
+    let mut buffer = [0; 2_000];
+    let read = until("100 bytes", || theirs.read(&mut buffer).ok());
+    assert_eq!(read, 100);
 }
 
 #[test]
