@@ -114,6 +114,15 @@ impl Stream {
         }
     }
 
+    /// Wakes for no fewer bytes from now on; `false` if it does not. One that is dead says so by itself.
+    pub(crate) fn wake_from(&self, bytes: usize) -> bool {
+        match self {
+            Self::Tcp(stream) => platform::set_receive_low_water(stream, bytes).unwrap_or(false),
+            #[cfg(unix)]
+            Self::Unix(_) => false,
+        }
+    }
+
     pub(crate) fn pending_error(&self, end: PeerEnd) -> Event {
         let taken = match self {
             Self::Tcp(stream) => end.of_pending(platform::take_error(stream)),

@@ -381,6 +381,11 @@ impl Teardown {
         !self.eof_at.is_never()
     }
 
+    /// Whether what comes is still read, and thrown away.
+    pub(crate) fn discards(&self) -> bool {
+        self.receive == Receive::Discard && !self.peer_fin() && !self.limit_reached()
+    }
+
     pub(crate) fn at(&self, now: Instant) -> Span {
         Span::reached(now.saturating_duration_since(self.started))
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use super::bulk::{self, Bulk};
 use super::slot::Slot;
 use super::socket::Socket;
 use super::{Finished, Key};
@@ -36,6 +37,9 @@ const IDLE: u32 = 0;
 pub(super) struct Driver<S, B> {
     pub(super) max_draining: usize,
     pub(super) turn_size: usize,
+    /// How many may let received bytes wait, and how many do.
+    pub(super) max_raised: usize,
+    pub(super) raised: usize,
     slots: Slab<Slot<S, B>>,
     next_generation: u32,
     /// Teardowns with something to do now, each once at most (`Slot::queued`). One that was evicted
@@ -54,6 +58,8 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         Self {
             max_draining: MAX_DRAINING,
             turn_size: TURN_SIZE,
+            max_raised: bulk::MOST,
+            raised: 0,
             slots: Slab::new(),
             next_generation: 0,
             ready: VecDeque::new(),
@@ -101,6 +107,7 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
             unsent,
             generation,
             queued: true,
+            bulk: Bulk::default(),
             trace,
         });
         let key = Key {
@@ -169,6 +176,7 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
 
     pub(super) fn turn(&mut self, now: Instant, deliver: &mut dyn FnMut(Key, &[u8])) {
         while let Some(index) = self.deadlines.pop(now) {
+            self.lower(index, now);
             self.queue(index);
         }
         // Those that become ready meanwhile, again or for the first time, have the next turn.
@@ -253,6 +261,16 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         }
     }
 
+    /// It has let received bytes wait for as long as it may.
+    fn lower(&mut self, index: usize, now: Instant) {
+        if let Some(slot) = self.slots.get_mut(index)
+            && slot.bulk.is_raised()
+        {
+            self.raised -= 1;
+            slot.reads_on(now);
+        }
+    }
+
     /// Lets one teardown do what it can within its budget, and sees to it that it is looked at
     /// again: queued, timed, or armed for an event.
     fn step(&mut self, index: usize, now: Instant, deliver: &mut dyn FnMut(Key, &[u8])) {
@@ -267,6 +285,11 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
             let action = slot.teardown.poll_at(at);
             let event = match action {
                 Action::Wait { until } => {
+                    if self.raised < self.max_raised && slot.lets_wait() {
+                        self.raised += 1;
+                        let until = now.checked_add(bulk::HOLDS).unwrap_or(now);
+                        self.deadlines.arm(index, until);
+                    }
                     if let Some(at) = until {
                         self.deadlines.arm(index, at);
                     }
@@ -293,6 +316,9 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
                 self.idle.remove(index);
                 self.idle.push(IDLE, index);
             }
+            if let Event::Received { bytes } = event {
+                slot.bulk.note(bytes);
+            }
             slot.teardown.handle_at(event, at);
             slot.trace.phase(slot.teardown.phase());
         }
@@ -314,6 +340,7 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
             let key = slot.key(index);
             self.finished.push_back(Finished { key, report });
         }
+        self.raised -= usize::from(slot.bulk.is_raised());
         drop(self.slots.remove(index));
         self.deadlines.cancel(index);
         self.idle.remove(index);

@@ -93,6 +93,10 @@ fn show(seeds: &Range<u64>, outcome: &Outcome) {
         "seeds {}..{}: {} connections, {} turns, {} calls, {} events on the wire",
         seeds.start, seeds.end, outcome.connections, outcome.turns, outcome.calls, outcome.events
     );
+    println!(
+        "low-water marks: {}, bytes came below one {} times",
+        outcome.marks, outcome.kept_quiet
+    );
     println!("hints: {:?}", outcome.hints);
     println!("endings: {:#?}", outcome.endings);
 }
@@ -125,6 +129,7 @@ fn a_fixed_set_of_seeds() {
         ] {
             assert!(seen(part), "no ending was {part}");
         }
+        assert!(outcome.marks > 0 && outcome.kept_quiet > 0, "no marks");
         let hints: BTreeMap<_, _> = outcome.hints.iter().collect();
         assert!(hints.values().all(|&&times| times > 0), "{hints:?}");
     }

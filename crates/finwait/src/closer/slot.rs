@@ -1,6 +1,9 @@
 //! One socket of a `Closer`, with its machine.
 
+use std::time::Instant;
+
 use super::Key;
+use super::bulk::{self, Bulk};
 use super::socket::Socket;
 use crate::event::{Action, Event};
 use crate::teardown::{Receive, Teardown};
@@ -16,6 +19,7 @@ pub(super) struct Slot<S, B> {
     pub(super) unsent: B,
     pub(super) generation: u32,
     pub(super) queued: bool,
+    pub(super) bulk: Bulk,
     pub(super) trace: Trace,
 }
 
@@ -24,6 +28,28 @@ impl<S: Socket, B: AsRef<[u8]>> Slot<S, B> {
         Key {
             index: index as u32,
             generation: self.generation,
+        }
+    }
+
+    /// Nothing more is there now. If it is thrown away and flows: from here on the socket wakes for
+    /// much at once, and what is less waits.
+    pub(super) fn lets_wait(&mut self) -> bool {
+        let raises =
+            self.bulk.flows() && self.teardown.discards() && self.socket.wake_from(bulk::LOW_WATER);
+        if raises {
+            self.bulk.raise();
+        }
+        raises
+    }
+
+    /// What has come meanwhile was told to nobody, so it counts as told now. The mark is lowered first:
+    /// what comes after the read that finds nothing wakes again.
+    pub(super) fn reads_on(&mut self, now: Instant) {
+        self.bulk.lower();
+        self.socket.wake_from(1);
+        if self.teardown.discards() {
+            let at = self.teardown.at(now);
+            self.teardown.handle_at(Event::Readable, at);
         }
     }
 

@@ -12,6 +12,8 @@ pub(super) trait Socket {
     /// `buffer` is not empty: a read of length 0 looks like the peer's FIN.
     fn receive(&mut self, buffer: &mut [u8]) -> Event;
     fn discard(&mut self, scratch: &mut [u8]) -> Event;
+    /// Wakes for no fewer bytes from now on; `false` if it cannot.
+    fn wake_from(&mut self, bytes: usize) -> bool;
     fn pending_error(&mut self) -> Event;
     /// What is acknowledged, given what has become of our FIN so far, and whether the peer's was read.
     fn ack(&mut self, fin: Fin, peer_fin: bool) -> Event;
@@ -51,6 +53,10 @@ impl Socket for Watched {
 
     fn discard(&mut self, scratch: &mut [u8]) -> Event {
         self.stream.discard(scratch, self.end)
+    }
+
+    fn wake_from(&mut self, bytes: usize) -> bool {
+        self.stream.wake_from(bytes)
     }
 
     fn pending_error(&mut self) -> Event {

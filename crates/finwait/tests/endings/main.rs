@@ -18,6 +18,7 @@ use finwait_platform as platform;
 mod common;
 
 mod blocking;
+mod bulk;
 mod caller;
 mod deadline;
 mod delivering;

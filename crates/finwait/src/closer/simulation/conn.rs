@@ -23,6 +23,10 @@ pub(super) struct Conn {
     pub(super) read: u64,
     /// Bytes of the peer's that are on their way.
     pub(super) under_way: u64,
+    /// Fewer bytes than this wake nobody.
+    pub(super) low_water: u64,
+    /// Since when bytes are there of which nobody was told.
+    pub(super) withheld: Option<u64>,
     pub(super) sent: u64,
     pub(super) peer_fin: bool,
     pub(super) fin_under_way: bool,
@@ -77,6 +81,8 @@ impl Conn {
             arrived: 0,
             read: 0,
             under_way: 0,
+            low_water: 1,
+            withheld: None,
             sent: 0,
             peer_fin: false,
             fin_under_way: false,
@@ -99,6 +105,13 @@ impl Conn {
     pub(super) fn was_read_to_its_end(&mut self, now: u64) {
         (self.arrived, self.sent) = (0, 0);
         self.times.eof = Some(now);
+    }
+
+    /// As Linux does: a receive window that is about to close wakes, too.
+    pub(super) fn wakes(&self) -> bool {
+        let unread = self.arrived - self.read;
+        let full = unread + self.peer.segment() > self.peer.receive_buffer;
+        unread >= self.low_water || full
     }
 
     pub(super) fn fin_acked(&self) -> bool {

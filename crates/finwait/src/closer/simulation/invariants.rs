@@ -10,6 +10,7 @@ use super::run::TICK;
 use super::truth::Given;
 use crate::limits::{FinishOn, OnLimit};
 use crate::report::{Clock, Ending, Phase, Report};
+use crate::teardown::Receive;
 
 /// The numbers of the design, and not the constants of the driver: those are what is judged.
 const CALLS: u32 = 16;
@@ -18,6 +19,9 @@ const BYTES: u64 = 64 << 10;
 const WRITE_BYTES: u64 = 256 << 10;
 /// Where nothing is copied more may be thrown away at once: as in `stream.rs`.
 pub(super) const DISCARD_BYTES: u64 = 1 << 20;
+
+/// How long received bytes may wait.
+const HOLDS: u64 = 10_000;
 
 /// A call that moves bytes, and the room that it is given.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +73,28 @@ pub(super) fn s11_work_per_turn_is_bounded(spent: &mut Spent, turn: u64, call: C
         spent.bytes += moved;
     }
     assert!(spent.calls <= CALLS, "S11: {spent:?}");
+}
+
+/// Bytes that a mark has kept quiet are read within 10 ms and a tick, but for what the loop spent
+/// elsewhere after that. Where nothing is read any more nobody needs to know.
+pub(super) fn l4_bytes_below_the_mark_are_read_soon(
+    given: &Given,
+    conn: &Conn,
+    elsewhere: &Elsewhere,
+    now: u64,
+) {
+    let Some(since) = conn.withheld.filter(|_| !given.is_full(conn)) else {
+        return;
+    };
+    assert!(
+        given.receive == Receive::Discard,
+        "L4: a mark on what is delivered\n{conn:?}"
+    );
+    let by = since + HOLDS + TICK;
+    assert!(
+        now <= by + elsewhere.since(by),
+        "L4: unread since {since} us, at {now}\n{given:?}\n{conn:?}"
+    );
 }
 
 /// What is not queued is woken when it is due, to the tick.

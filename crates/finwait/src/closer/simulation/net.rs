@@ -42,6 +42,12 @@ pub(super) struct Net {
     moves: u64,
     /// Whom a call was made for in the present turn.
     pub(super) served: Vec<usize>,
+    /// Who has received bytes of which nobody was told, since it was asked last.
+    pub(super) withheld: Vec<usize>,
+    /// How many sockets have a mark, how many got one, and how often bytes woke nobody for it.
+    pub(super) raised: usize,
+    pub(super) marks: u64,
+    pub(super) kept_quiet: u64,
     /// Edges that were not told yet: connection, readable, writable.
     pub(super) edges: Vec<(usize, bool, bool)>,
 }
@@ -60,6 +66,10 @@ impl Net {
             live: 0,
             moves: 0,
             served: Vec::new(),
+            withheld: Vec::new(),
+            raised: 0,
+            marks: 0,
+            kept_quiet: 0,
             edges: Vec::new(),
         }
     }
@@ -99,6 +109,7 @@ impl Net {
     pub(super) fn release(&mut self, id: usize) {
         let conn = &mut self.conns[id];
         conn.released = true;
+        self.raised -= usize::from(conn.low_water > 1);
         conn.times.released = Some(self.now);
         self.live -= 1;
     }
@@ -191,7 +202,15 @@ impl Net {
             Wire::Data(bytes) => {
                 conn.under_way -= bytes;
                 conn.arrived += bytes;
-                self.edges.push((id, true, false));
+                if conn.wakes() {
+                    self.edges.push((id, true, false));
+                } else {
+                    self.kept_quiet += 1;
+                    if conn.withheld.is_none() {
+                        conn.withheld = Some(now);
+                        self.withheld.push(id);
+                    }
+                }
                 let latency = conn.peer.latency;
                 if conn.peer.kind != Kind::Drip {
                     self.send(id, latency, Wire::Think);
@@ -223,12 +242,11 @@ impl Net {
         }
         let unread = conn.arrived - conn.read + conn.under_way;
         let window = peer.receive_buffer.saturating_sub(unread);
-        let segment = peer.receive_buffer / 6;
         let (bytes, again) = match peer.kind {
-            Kind::Flood => (segment, None),
+            Kind::Flood => (peer.segment(), None),
             Kind::Drip => (1, Some(peer.at.max(1_000))),
             Kind::FinFirst => (0, None),
-            _ => (segment.min(peer.sends - conn.sent), None),
+            _ => (peer.segment().min(peer.sends - conn.sent), None),
         };
         let bytes = bytes.min(window);
         if bytes > 0 {

@@ -46,6 +46,11 @@ pub(super) enum Kind {
 }
 
 impl Peer {
+    /// What it sends at once.
+    pub(super) fn segment(&self) -> u64 {
+        self.receive_buffer / 6
+    }
+
     pub(super) fn roll(dice: &mut Dice) -> Self {
         let kind = dice.one_of(&[
             Kind::Honest,

@@ -10,7 +10,7 @@ use super::elsewhere::Elsewhere;
 use super::invariants::{
     a_clock_that_ended_it_had_run_out, evicted_is_who_must_make_room,
     l1_each_phase_ends_by_its_bound, l1_no_idle_time_outlasts_its_clock,
-    s12_what_waits_is_woken_when_it_is_due,
+    l4_bytes_below_the_mark_are_read_soon, s12_what_waits_is_woken_when_it_is_due,
 };
 use super::net::Net;
 use super::peer::{Kind, Peer};
@@ -29,6 +29,9 @@ pub(super) struct Outcome {
     pub(super) turns: u64,
     pub(super) calls: u64,
     pub(super) events: u64,
+    /// How often a mark went up, and how often bytes came below one.
+    pub(super) marks: u64,
+    pub(super) kept_quiet: u64,
     pub(super) hints: BTreeMap<&'static str, u64>,
     pub(super) endings: BTreeMap<String, u64>,
 }
@@ -39,6 +42,8 @@ impl Outcome {
         self.turns += other.turns;
         self.calls += other.calls;
         self.events += other.events;
+        self.marks += other.marks;
+        self.kept_quiet += other.kept_quiet;
         for (name, times) in other.hints {
             *self.hints.entry(name).or_default() += times;
         }
@@ -102,6 +107,7 @@ impl Run {
         let mut driver = Driver::new(start);
         let turn_size = dice.one_of(&[1, 7, 100, 1_024]);
         driver.turn_size = turn_size;
+        driver.max_raised = dice.one_of(&[1, 20, 256]);
         driver.max_draining = dice.one_of(&[1, 20, 500, 16_384, 16_384, 16_384]);
         let to_come = dice.one_of(&[1, 10, 300, 300, 1_500, 5_000]);
         Self {
@@ -155,7 +161,10 @@ impl Run {
             None,
             "a deadline is left of nobody"
         );
+        assert_eq!(self.driver.raised, 0, "marks of nobody");
         let net = self.net.borrow();
+        self.outcome.marks = net.marks;
+        self.outcome.kept_quiet = net.kept_quiet;
         assert!(
             net.conns.iter().all(|conn| conn.released),
             "S4: not released"
@@ -361,6 +370,23 @@ impl Run {
             given.expect("bytes of a live teardown").delivered += chunk.len() as u64;
         });
         self.share.settle(&mut self.net.borrow_mut(), &self.given);
+        self.nothing_waits_too_long();
+    }
+
+    fn nothing_waits_too_long(&self) {
+        let net = &mut *self.net.borrow_mut();
+        let most = self.driver.max_raised;
+        assert!(net.raised <= most, "{} marks, at most {most}", net.raised);
+        let (conns, now) = (&net.conns, net.now);
+        let given = &self.given;
+        net.withheld.retain(|&id| {
+            let conn = &conns[id];
+            let waits = conn.withheld.is_some() && !conn.released;
+            if waits && let Some(given) = given.get(&id) {
+                l4_bytes_below_the_mark_are_read_soon(given, conn, &self.elsewhere, now);
+            }
+            waits
+        });
     }
 
     fn take_reports(&mut self) {

@@ -47,6 +47,7 @@ impl Imagined {
         s10_no_read_of_length_0(call);
         let now = self.net.borrow().now;
         self.with(|conn, turn| {
+            conn.withheld = None;
             let bytes = (conn.arrived - conn.read).min(most).min(conn.peer.piece);
             s11_work_per_turn_is_bounded(&mut conn.spent, turn, call, bytes);
             if bytes > 0 {
@@ -123,6 +124,19 @@ impl Socket for Imagined {
 
     fn discard(&mut self, scratch: &mut [u8]) -> Event {
         self.read(Call::Discard(scratch.len()), DISCARD_BYTES).0
+    }
+
+    fn wake_from(&mut self, bytes: usize) -> bool {
+        let net = &mut *self.net.borrow_mut();
+        let conn = &mut net.conns[self.id];
+        assert!(!conn.released, "S4: a call after the close");
+        net.raised -= usize::from(conn.low_water > 1);
+        // As where the size of the buffer was set by the caller: it stays.
+        conn.low_water = (bytes as u64).min(conn.peer.receive_buffer / 2).max(1);
+        net.raised += usize::from(conn.low_water > 1);
+        net.marks += u64::from(conn.low_water > 1);
+        // Before Linux 4.18 nobody is told of what waits above a mark that was lowered.
+        true
     }
 
     fn pending_error(&mut self) -> Event {
