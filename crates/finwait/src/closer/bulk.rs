@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 /// Received since the mark was low, so that a mark is worth its two system calls.
-const FLOWS: u16 = 64;
+const FLOWS: u8 = 64;
 /// What may wait. Linux enlarges the receive buffer to twice as much, up to its limit.
 pub(super) const LOW_WATER: usize = 512 << 10;
 /// How long the mark holds: how late the last bytes before a pause may be noticed.
@@ -21,13 +21,13 @@ pub(super) const MOST: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Bulk {
     /// KiB received since the mark was low.
-    received: u16,
+    received: u8,
     raised: bool,
 }
 
 impl Bulk {
     pub(super) fn note(&mut self, bytes: usize) {
-        let more = u16::try_from(bytes >> 10).unwrap_or(u16::MAX);
+        let more = u8::try_from(bytes >> 10).unwrap_or(u8::MAX);
         self.received = self.received.saturating_add(more);
     }
 
