@@ -77,7 +77,7 @@ pub(super) fn s11_work_per_turn_is_bounded(spent: &mut Spent, turn: u64, call: C
 
 /// Bytes that a mark has kept quiet are read within 10 ms and a tick, but for what the loop spent
 /// elsewhere after that. Where nothing is read any more nobody needs to know.
-pub(super) fn l4_bytes_below_the_mark_are_read_soon(
+pub(super) fn l6_bytes_below_the_mark_are_read_soon(
     given: &Given,
     conn: &Conn,
     elsewhere: &Elsewhere,
@@ -88,12 +88,12 @@ pub(super) fn l4_bytes_below_the_mark_are_read_soon(
     };
     assert!(
         given.receive == Receive::Discard,
-        "L4: a mark on what is delivered\n{conn:?}"
+        "L6: a mark on what is delivered\n{conn:?}"
     );
     let by = since + HOLDS + TICK;
     assert!(
         now <= by + elsewhere.since(by),
-        "L4: unread since {since} us, at {now}\n{given:?}\n{conn:?}"
+        "L6: unread since {since} us, at {now}\n{given:?}\n{conn:?}"
     );
 }
 

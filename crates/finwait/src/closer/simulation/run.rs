@@ -10,7 +10,7 @@ use super::elsewhere::Elsewhere;
 use super::invariants::{
     a_clock_that_ended_it_had_run_out, evicted_is_who_must_make_room,
     l1_each_phase_ends_by_its_bound, l1_no_idle_time_outlasts_its_clock,
-    l4_bytes_below_the_mark_are_read_soon, s12_what_waits_is_woken_when_it_is_due,
+    l6_bytes_below_the_mark_are_read_soon, s12_what_waits_is_woken_when_it_is_due,
 };
 use super::net::Net;
 use super::peer::{Kind, Peer};
@@ -383,7 +383,7 @@ impl Run {
             let conn = &conns[id];
             let waits = conn.withheld.is_some() && !conn.released;
             if waits && let Some(given) = given.get(&id) {
-                l4_bytes_below_the_mark_are_read_soon(given, conn, &self.elsewhere, now);
+                l6_bytes_below_the_mark_are_read_soon(given, conn, &self.elsewhere, now);
             }
             waits
         });
