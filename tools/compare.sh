@@ -3,8 +3,9 @@
 # that does the same exchange; and against `finwait serve`, beside the bare loop. Prints connections per second, CPU time of the
 # client and sleeps of the server for each, and ratios: medians of rounds in which the order alternates. Client and server have a
 # core each, and each run a network namespace of its own. Installs what is missing, on Debian 12.
-# Usage: tools/compare.sh [ROUNDS [SECONDS [PART...]]]
+# Usage: tools/compare.sh [ROUNDS [SECONDS [PART...]]] | --where [SECONDS]
 # PART is web (nginx), echo (the echo server) or full (the echo server, with all ports in TIME-WAIT); all of them unless said.
+# --where: what the client's CPU time of one connection goes to, in a storm and in the closed loop, sampled by perf.
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
@@ -25,6 +26,8 @@ target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 finwait=$target/release/finwait
 floor=$target/release/floor
 url=http://127.0.0.1:$port/
+# A second of CPU time, by perf.
+samples=8000
 
 # ---- inside a network of its own
 
@@ -52,7 +55,7 @@ refuse() {
 client() {
     local TIMEFORMAT='%U %S'
     # Its own stderr goes with its stdout; what is left on this one is the time.
-    { time taskset -c 1 "$@" >"$work/out" 2>&1; } 2>"$work/cpu" || {
+    { time "${profile[@]}" taskset -c 1 "$@" >"$work/out" 2>&1; } 2>"$work/cpu" || {
         # What it says of itself; the lines of a result are many.
         grep -vE '^[ {}]' "$work/out" >&2 || true
         exit 1
@@ -214,7 +217,8 @@ sleeps() {
 
 # One run, in the network that this process is in: prints NAME RATE USER SYSTEM SLEEPS, the times in seconds.
 if [ "${1:-}" = --inside ]; then
-    name=$2 seconds=$3 work=$4 ports=$5
+    name=$2 seconds=$3 work=$4 ports=$5 profile=()
+    [ -z "$6" ] || profile=(perf record -q -F "$samples" -e cpu-clock -g -o "$6")
     ulimit -n "$(ulimit -Hn)"
     start_server "$name"
     rate=$(rate_of "$name")
@@ -275,7 +279,12 @@ if [ "${1:-}" = --help ]; then
     usage "$0"
     exit
 fi
-rounds=${1:-5}
+if [ "${1:-}" = --where ]; then
+    rounds=1
+    need perf linux-perf
+else
+    rounds=${1:-5}
+fi
 seconds=${2:-5}
 parts=("${@:3}")
 [ ${#parts[@]} -gt 0 ] || parts=(web echo full)
@@ -305,13 +314,13 @@ need_quiet_machine
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 
-# run NAME [PORTS]: one run, in a network of its own.
+# run NAME [PORTS [PROFILE]]: one run, in a network of its own; the client's samples go to the file PROFILE.
 run() {
     local work status=0
     work=$(mktemp -d)
     # nginx started by root reads its files as somebody else.
     chmod 755 "$work"
-    "${network[@]}" "$PWD/tools/compare.sh" --inside "$1" "$seconds" "$work" "${2:-}" || status=$?
+    "${network[@]}" "$PWD/tools/compare.sh" --inside "$1" "$seconds" "$work" "${2:-}" "${3:-}" || status=$?
     rm -r "$work"
     return "$status"
 }
@@ -330,6 +339,30 @@ full_round() {
     done
     printf '%s' "$all" >>"$lines"
 }
+
+# Prints where the client's CPU time goes, in microseconds for each connection: of one run each.
+where() {
+    local profile name connections from to
+    profile=$(mktemp)
+    for name in storm storm-floor churn churn-floor; do
+        run "$name" '' "$profile" | tee "$lines.run" >&2
+        connections=$storm from=shutdown to=close
+        if [[ $name = churn* ]]; then
+            connections=$(awk -v seconds="$seconds" '{ print $2 * seconds }' "$lines.run")
+            from='' to=''
+        fi
+        perf script -i "$profile" -F time,ip,sym,dso 2>/dev/null |
+            awk -v name="$name" -v period=$((1000000 / samples)) -v connections="$connections" -v from="$from" -v to="$to" \
+                -f tools/where.awk >>"$lines"
+    done
+    rm "$profile" "$lines.run"
+    machine
+    awk -f tools/where-table.awk "$lines"
+}
+if [ "${1:-}" = --where ]; then
+    where
+    exit
+fi
 
 for ((round = 1; round <= rounds; round++)); do
     for name in $(in_turn "$round" "${web[@]}" "${echo[@]}"); do

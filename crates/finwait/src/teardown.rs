@@ -383,7 +383,10 @@ impl Teardown {
 
     /// Whether what comes is still read, and thrown away.
     pub(crate) fn discards(&self) -> bool {
-        self.receive == Receive::Discard && !self.peer_fin() && !self.limit_reached()
+        matches!(self.state, State::Flush { .. } | State::Drain { .. })
+            && self.receive == Receive::Discard
+            && !self.peer_fin()
+            && !self.limit_reached()
     }
 
     pub(crate) fn at(&self, now: Instant) -> Span {

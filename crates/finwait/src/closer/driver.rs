@@ -120,12 +120,17 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
     }
 
     fn evict_longest_idle(&mut self, now: Instant) {
-        if let Some(index) = self.idle.first(IDLE)
-            && let Some(slot) = self.slots.get_mut(index)
+        while self.slots.len() >= self.max_draining
+            && let Some(index) = self.idle.first(IDLE)
         {
-            slot.teardown.handle(Event::Evict, now);
-            // It only asks its last questions from here on, and has nothing to deliver.
-            self.step(index, now, &mut |_, _| {});
+            // What has come below its mark is progress, or its end; each mark is lowered once.
+            if let Some(slot) = self.slots.get_mut(index)
+                && !slot.bulk.end()
+            {
+                slot.teardown.handle(Event::Evict, now);
+            }
+            // Whoever has a mark discards, and who is evicted only asks its last questions.
+            self.serve(index, now, &mut |_, _| {});
         }
     }
 
@@ -176,7 +181,9 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
 
     pub(super) fn turn(&mut self, now: Instant, deliver: &mut dyn FnMut(Key, &[u8])) {
         while let Some(index) = self.deadlines.pop(now) {
-            self.lower(index, now);
+            if let Some(slot) = self.slots.get_mut(index) {
+                slot.bulk.end();
+            }
             self.queue(index);
         }
         // Those that become ready meanwhile, again or for the first time, have the next turn.
@@ -261,45 +268,40 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
         }
     }
 
-    /// It has let received bytes wait for as long as it may.
-    fn lower(&mut self, index: usize, now: Instant) {
-        if let Some(slot) = self.slots.get_mut(index)
-            && slot.bulk.is_raised()
-        {
-            self.raised -= 1;
-            slot.reads_on(now);
+    /// Lets one teardown do what it can within its budget.
+    fn step(&mut self, index: usize, now: Instant, deliver: &mut dyn FnMut(Key, &[u8])) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.queued = false;
+            self.serve(index, now, deliver);
         }
     }
 
-    /// Lets one teardown do what it can within its budget, and sees to it that it is looked at
-    /// again: queued, timed, or armed for an event.
-    fn step(&mut self, index: usize, now: Instant, deliver: &mut dyn FnMut(Key, &[u8])) {
+    /// The same, and sees to it that it is looked at again: queued, timed, or armed for an event.
+    fn serve(&mut self, index: usize, now: Instant, deliver: &mut dyn FnMut(Key, &[u8])) {
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
-        slot.queued = false;
         let key = slot.key(index);
         let (mut calls, mut bytes) = (TURN_CALLS, TURN_BYTES);
         let at = slot.teardown.at(now);
+        // Below a mark something may always be there, of which nobody has told. It is read before any
+        // clock is looked at, and the mark is lowered before that if it is to be: what comes after the
+        // read that finds nothing wakes again.
+        let mut unasked = slot.bulk.is_raised() && slot.teardown.discards();
+        if slot.bulk.is_due() {
+            self.raised -= usize::from(slot.lower());
+        }
         loop {
-            let action = slot.teardown.poll_at(at);
+            let action = if unasked {
+                Action::Receive
+            } else {
+                slot.teardown.poll_at(at)
+            };
             let event = match action {
-                Action::Wait { until } => {
-                    if self.raised < self.max_raised && slot.lets_wait() {
-                        self.raised += 1;
-                        let until = now.checked_add(bulk::HOLDS).unwrap_or(now);
-                        self.deadlines.arm(index, until);
-                    }
-                    if let Some(at) = until {
-                        self.deadlines.arm(index, at);
-                    }
-                    return;
-                }
+                Action::Wait { until } => return self.wait(index, until, now),
+                // No edge is owed to one that stops before "would block".
                 Action::Write | Action::Receive if calls == 0 || bytes == 0 => {
-                    // No edge is owed to one that stops before "would block".
-                    slot.queued = true;
-                    self.ready.push_back(key);
-                    return;
+                    return self.queue(index);
                 }
                 Action::Close | Action::Abort => return self.release(index, action, at),
                 Action::Finished => return,
@@ -316,11 +318,31 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
                 self.idle.remove(index);
                 self.idle.push(IDLE, index);
             }
+            slot.teardown.handle_at(event, at);
             if let Event::Received { bytes } = event {
                 slot.bulk.note(bytes);
+                if unasked {
+                    // There may be more.
+                    slot.teardown.handle_at(Event::Readable, at);
+                }
             }
-            slot.teardown.handle_at(event, at);
+            unasked = false;
             slot.trace.phase(slot.teardown.phase());
+        }
+    }
+
+    /// Until an event comes, or `until`, or for as long as a mark holds.
+    fn wait(&mut self, index: usize, until: Option<Instant>, now: Instant) {
+        if self.raised < self.max_raised
+            && let Some(slot) = self.slots.get_mut(index)
+            && slot.lets_wait()
+        {
+            self.raised += 1;
+            let until = now.checked_add(bulk::HOLDS).unwrap_or(now);
+            self.deadlines.arm(index, until);
+        }
+        if let Some(at) = until {
+            self.deadlines.arm(index, at);
         }
     }
 
@@ -340,7 +362,8 @@ impl<S: Socket, B: AsRef<[u8]>> Driver<S, B> {
             let key = slot.key(index);
             self.finished.push_back(Finished { key, report });
         }
-        self.raised -= usize::from(slot.bulk.is_raised());
+        // A duplicate of the descriptor may outlive it.
+        self.raised -= usize::from(slot.lower());
         drop(self.slots.remove(index));
         self.deadlines.cancel(index);
         self.idle.remove(index);

@@ -1,7 +1,5 @@
 //! One socket of a `Closer`, with its machine.
 
-use std::time::Instant;
-
 use super::Key;
 use super::bulk::{self, Bulk};
 use super::socket::Socket;
@@ -42,15 +40,14 @@ impl<S: Socket, B: AsRef<[u8]>> Slot<S, B> {
         raises
     }
 
-    /// What has come meanwhile was told to nobody, so it counts as told now. The mark is lowered first:
-    /// what comes after the read that finds nothing wakes again.
-    pub(super) fn reads_on(&mut self, now: Instant) {
-        self.bulk.lower();
-        self.socket.wake_from(1);
-        if self.teardown.discards() {
-            let at = self.teardown.at(now);
-            self.teardown.handle_at(Event::Readable, at);
+    /// Wakes for every byte again, if it does not; whether it did not.
+    pub(super) fn lower(&mut self) -> bool {
+        let raised = self.bulk.is_raised();
+        if raised {
+            self.bulk.lower();
+            self.socket.wake_from(1);
         }
+        raised
     }
 
     /// Does what the machine asks for, and answers it; receives into `scratch`, which is as large

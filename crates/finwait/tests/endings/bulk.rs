@@ -3,16 +3,16 @@
 //!
 //! The clock of these loops moves only where a test says so.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use finwait::{Clock, Closer, Ending, Key, Limits, Phase, Receive, Report};
+use finwait::{Clock, Closer, Ending, FinishOn, Key, Limits, Phase, Receive, Report};
 use finwait_platform as platform;
 use mio::{Events, Poll, Token};
 
 use crate::abort;
-use crate::common::{BOUND, Driver, Peer, ms, pair, patient};
+use crate::common::{BOUND, Driver, Peer, ms, pair, patient, read_all};
 
 /// As the documentation of `Closer` says, and one tick of its wheel.
 const HOLDS: Duration = ms(11);
@@ -20,6 +20,9 @@ const HOLDS: Duration = ms(11);
 const FLOW: usize = 64 << 10;
 /// What comes behind it, and wakes nobody.
 const LAST: usize = 1_000;
+
+/// What we have for the peer: more than its receive window, and less than our send buffer.
+const UNSENT: usize = 300_000;
 
 /// Our side, and the peer's.
 struct Flow {
@@ -35,6 +38,11 @@ struct Flow {
 impl Flow {
     /// A stream that has flowed, all of which was read; `None` where no mark keeps anything quiet.
     fn begin(receive: Receive) -> Option<Self> {
+        Self::of(receive, &patient())
+    }
+
+    /// One at a time, with `UNSENT` bytes of ours, of which the peer reads none so far.
+    fn of(receive: Receive, limits: &Limits) -> Option<Self> {
         let (ours, theirs) = pair();
         let dup = ours.try_clone().expect("a duplicate");
         if !platform::set_receive_low_water(&dup, 1).expect("a socket") {
@@ -42,12 +50,14 @@ impl Flow {
             return None;
         }
         ours.set_nonblocking(true).expect("non-blocking");
+        // Else a segment that is not full waits for an acknowledgement.
+        theirs.set_nodelay(true).expect("TCP_NODELAY");
         let now = Instant::now();
-        let mut closer = Closer::new(Token(0), patient(), now);
+        let mut closer = Closer::new(Token(0), *limits, now).max_draining(1);
         let poll = Poll::new().expect("a poll");
         let stream = mio::net::TcpStream::from_std(ours).into();
-        let limits = patient();
-        closer.begin(poll.registry(), stream, Vec::new(), receive, &limits, now);
+        let unsent = vec![9; UNSENT];
+        closer.begin(poll.registry(), stream, unsent, receive, limits, now);
         let mut flow = Self {
             poll,
             closer,
@@ -67,6 +77,17 @@ impl Flow {
     fn send(&mut self, bytes: usize) {
         self.theirs.write_all(&vec![7; bytes]).expect("a reader");
         self.sent += bytes;
+    }
+
+    /// What it reads is exactly what we had for it.
+    fn peer_reads(&mut self) {
+        let mut ours = vec![0; UNSENT];
+        self.theirs.read_exact(&mut ours).expect("all of ours");
+    }
+
+    fn peer_reads_and_ends(&mut self) {
+        self.peer_reads();
+        platform::half_close(&self.theirs).expect("a connection");
     }
 
     fn waiting(&self) -> u64 {
@@ -104,6 +125,15 @@ impl Flow {
         }
     }
 
+    /// Whatever ended it: every byte of the peer's was read, so that none of ours is lost.
+    fn ends_whole(&mut self, ending: Ending) {
+        let report = self.report();
+        assert_eq!(report.ending, ending, "{report:?}");
+        assert_eq!(report.discarded_bytes, self.sent as u64, "{report:?}");
+        assert_eq!(report.unread_bytes, Some(0));
+        assert_eq!(read_all(&self.theirs), (UNSENT, None));
+    }
+
     fn report(&mut self) -> Report {
         let end = Instant::now() + BOUND;
         loop {
@@ -134,7 +164,7 @@ fn what_comes_behind_a_stream_that_flowed_wakes_nobody_and_is_read_soon() {
     flow.send(LAST);
     assert!(flow.wakes(BOUND), "the mark stays");
     assert_eq!(flow.waiting(), 0);
-    platform::half_close(&flow.theirs).expect("a connection");
+    flow.peer_reads_and_ends();
     let report = flow.report();
     assert!(report.is_graceful(), "{report:?}");
     assert_eq!(report.discarded_bytes, flow.sent as u64);
@@ -146,7 +176,7 @@ fn a_fin_behind_bytes_that_wake_nobody_ends_it_at_once() {
         return;
     };
     flow.send(LAST);
-    platform::half_close(&flow.theirs).expect("a connection");
+    flow.peer_reads_and_ends();
     let report = flow.report();
     assert!(report.is_graceful(), "{report:?}");
     assert_eq!(report.discarded_bytes, flow.sent as u64);
@@ -165,6 +195,67 @@ fn a_reset_behind_bytes_that_wake_nobody_is_one() {
     let after_fin = false;
     assert_eq!(report.ending, Ending::Reset { phase, after_fin });
     assert_eq!(report.discarded_bytes, flow.sent as u64);
+}
+
+#[test]
+fn a_stop_reads_what_wakes_nobody() {
+    let Some(mut flow) = Flow::begin(Receive::Discard) else {
+        return;
+    };
+    flow.send(LAST);
+    flow.closer.stop(flow.now, flow.now);
+    flow.turns();
+    let (phase, clock) = (Phase::Drain, Clock::Stop);
+    flow.ends_whole(Ending::TimedOut { phase, clock });
+}
+
+#[test]
+fn an_acknowledgement_that_ends_it_ends_it_when_all_is_read() {
+    let limits = Limits {
+        finish_on: FinishOn::Acked {
+            grace: Duration::ZERO,
+        },
+        ..patient()
+    };
+    let Some(mut flow) = Flow::of(Receive::Discard, &limits) else {
+        return;
+    };
+    flow.send(LAST);
+    flow.peer_reads();
+    let report = flow.report();
+    assert_eq!(report.ending, Ending::Acked, "{report:?}");
+    assert_eq!(report.discarded_bytes, flow.sent as u64, "{report:?}");
+    assert_eq!(read_all(&flow.theirs), (0, None));
+}
+
+#[test]
+fn one_that_makes_room_is_read_first() {
+    let Some(mut flow) = Flow::begin(Receive::Discard) else {
+        return;
+    };
+    flow.send(LAST);
+    let (other, _peer) = pair();
+    other.set_nonblocking(true).expect("non-blocking");
+    let other = mio::net::TcpStream::from_std(other);
+    flow.closer
+        .close(flow.poll.registry(), other, Vec::new(), flow.now);
+    flow.ends_whole(Ending::Evicted);
+}
+
+#[test]
+fn no_mark_outlives_the_teardown_on_a_duplicate() {
+    let Some(mut flow) = Flow::begin(Receive::Discard) else {
+        return;
+    };
+    flow.closer.stop(flow.now, flow.now);
+    flow.turns();
+    flow.ours.set_nonblocking(false).expect("blocking");
+    flow.ours.set_read_timeout(Some(BOUND)).expect("a timeout");
+    let before = Instant::now();
+    flow.send(LAST);
+    let read = flow.ours.read(&mut [0; 2 * LAST]).expect("a connection");
+    assert_eq!(read, LAST);
+    assert!(before.elapsed() < BOUND, "it waited for more");
 }
 
 #[test]

@@ -97,6 +97,14 @@ pub(super) fn l6_bytes_below_the_mark_are_read_soon(
     );
 }
 
+/// Nor does a teardown end over them, but by an RST that drops all, or where nothing more is read.
+pub(super) fn l6_none_ends_over_bytes_below_the_mark(
+    (given, conn, report): (&Given, &Conn, &Report),
+) {
+    let read = conn.withheld.is_none() || given.is_full(conn) || report.ending == Ending::Aborted;
+    assert!(read, "L6: unread\n{given:?}\n{conn:?}\n{report:?}");
+}
+
 /// What is not queued is woken when it is due, to the tick.
 pub(super) fn s12_what_waits_is_woken_when_it_is_due(
     now: Instant,
@@ -156,7 +164,8 @@ pub(super) fn evicted_is_who_must_make_room(given: &Given, conn: &Conn, report: 
     // What had ended it before that is told instead: an error, or the caller's abort.
     let or_ended = conn.told.is_some() || report.ending == Ending::Aborted;
     let holds = match given.makes_room {
-        Some(at) => conn.times.released == Some(at) && (evicted || or_ended),
+        Some((at, true)) => conn.times.released == Some(at) && (evicted || or_ended),
+        Some((at, false)) => conn.times.released == Some(at) || !evicted,
         None => !evicted,
     };
     assert!(holds, "an eviction\n{given:?}\n{conn:?}\n{report:?}");
@@ -220,6 +229,13 @@ fn due(given: &Given, conn: &Conn, phase: Phase, clock: Clock) -> Option<u64> {
 
 fn after(from: Option<u64>, wait: Duration) -> Option<u64> {
     Some(from? + micros(wait))
+}
+
+/// A turn serves one that is queued, or more, and each is queued once at most: with none that has a
+/// call to make the next turn is not at once, or the loop spins. Hints for nothing may queue some anew
+/// meanwhile.
+pub(super) fn l1_no_turn_is_wanted_for_nothing(turns: usize, live: usize) {
+    assert!(turns <= 2 * live + 20, "L1: {turns} turns without a call");
 }
 
 /// The time since the last progress: what its clock allows, and where it is asked what was

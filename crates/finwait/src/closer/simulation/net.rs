@@ -114,7 +114,7 @@ impl Net {
         self.live -= 1;
     }
 
-    fn note_move(&mut self, id: usize) {
+    pub(super) fn note_move(&mut self, id: usize) {
         self.moves += 1;
         self.conns[id].moved_at = self.moves;
     }

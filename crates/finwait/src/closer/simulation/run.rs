@@ -1,7 +1,7 @@
 //! One seed: a loop like a user's, in a world that is not kind to it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,11 @@ use super::elsewhere::Elsewhere;
 use super::invariants::{
     a_clock_that_ended_it_had_run_out, evicted_is_who_must_make_room,
     l1_each_phase_ends_by_its_bound, l1_no_idle_time_outlasts_its_clock,
-    l6_bytes_below_the_mark_are_read_soon, s12_what_waits_is_woken_when_it_is_due,
+    l1_no_turn_is_wanted_for_nothing, l6_bytes_below_the_mark_are_read_soon,
+    l6_none_ends_over_bytes_below_the_mark, s12_what_waits_is_woken_when_it_is_due,
 };
 use super::net::Net;
+use super::outcome::Outcome;
 use super::peer::{Kind, Peer};
 use super::share::Share;
 use super::socket::Imagined;
@@ -21,37 +23,6 @@ use crate::closer::Key;
 use crate::closer::driver::Driver;
 use crate::limits::{FinishOn, Limits, OnDeadline, OnLimit};
 use crate::teardown::{Receive, Teardown};
-
-/// What a run came to.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) connections: u64,
-    pub(super) turns: u64,
-    pub(super) calls: u64,
-    pub(super) events: u64,
-    /// How often a mark went up, and how often bytes came below one.
-    pub(super) marks: u64,
-    pub(super) kept_quiet: u64,
-    pub(super) hints: BTreeMap<&'static str, u64>,
-    pub(super) endings: BTreeMap<String, u64>,
-}
-
-impl Outcome {
-    pub(super) fn add(&mut self, other: Self) {
-        self.connections += other.connections;
-        self.turns += other.turns;
-        self.calls += other.calls;
-        self.events += other.events;
-        self.marks += other.marks;
-        self.kept_quiet += other.kept_quiet;
-        for (name, times) in other.hints {
-            *self.hints.entry(name).or_default() += times;
-        }
-        for (ending, times) in other.endings {
-            *self.endings.entry(ending).or_default() += times;
-        }
-    }
-}
 
 /// How unkind the world is, each in a thousand.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +58,8 @@ pub(super) struct Run {
     stop_at: Option<u64>,
     elsewhere: Elsewhere,
     share: Share,
+    /// How many turns the driver has wanted at once, one after the other, in which no call was made.
+    for_nothing: usize,
     outcome: Outcome,
 }
 
@@ -125,6 +98,7 @@ impl Run {
             stop_at: None,
             elsewhere: Elsewhere::default(),
             share: Share::new(turn_size as u64),
+            for_nothing: 0,
             outcome: Outcome::default(),
         }
     }
@@ -205,6 +179,8 @@ impl Run {
                 index = given;
                 Ok(())
             });
+            // Whoever had to be looked at for its sake has moved before it came.
+            self.net.borrow_mut().note_move(id);
             let given = Given {
                 limits,
                 receive,
@@ -225,23 +201,43 @@ impl Run {
         }
     }
 
-    /// Of those that are under way, if one more would be too many.
+    /// Of those that are under way, if one more would be too many. What waits below a mark is read
+    /// first: if it moves bytes another one is the longest idle, and if it ends, by that or by a clock,
+    /// there is room.
     fn who_must_make_room(&mut self) {
         let net = self.net.borrow();
         if net.live < self.driver.max_draining {
             return;
         }
-        let live = self.keys.values().filter(|&&id| !net.conns[id].released);
-        let longest_idle = live.min_by_key(|&&id| net.conns[id].moved_at);
-        if let Some(given) = longest_idle.and_then(|id| self.given.get_mut(id)) {
-            given.makes_room = Some(net.now);
+        let under_way = self.keys.values().filter(|&&id| !net.conns[id].released);
+        let mut longest_idle: Vec<_> = under_way.collect();
+        longest_idle.sort_unstable_by_key(|&&id| net.conns[id].moved_at);
+        // By the time that all of them have moved, the first is the longest idle again.
+        let (mut sure, mut first) = (true, None);
+        for &id in longest_idle {
+            let conn = &net.conns[id];
+            let marked = conn.low_water > 1;
+            sure &= !marked;
+            let moves = conn.arrived > conn.read && !self.given[&id].is_full(conn);
+            let ends = conn.peer_fin || conn.died.is_some();
+            if !(marked && (moves || ends)) {
+                first = Some(id);
+                break;
+            }
+            first = first.or(Some(id).filter(|_| !ends));
+        }
+        if let Some(given) = first.and_then(|id| self.given.get_mut(&id)) {
+            given.makes_room = Some((net.now, sure));
         }
     }
 
     fn wish(&mut self) {
         let now = self.now();
         if self.dice.per_mille(20)
-            && let Some(&key) = self.keys.keys().min_by_key(|key| key.index())
+            && let Some(&key) = self
+                .keys
+                .keys()
+                .min_by_key(|key| (key.index, key.generation))
             && self.driver.abort(key, self.at(now))
         {
             let id = self.keys[&key];
@@ -251,8 +247,9 @@ impl Run {
             self.share.owe(&mut self.net.borrow_mut(), id);
         }
         if self.stop_at.is_none() && self.to_come == 0 && self.dice.per_mille(5) {
-            self.stop_at = Some(now + 100_000);
-            self.driver.stop(self.at(now + 100_000), self.at(now));
+            let at = now + self.dice.one_of(&[0, 100_000]);
+            self.stop_at = Some(at);
+            self.driver.stop(self.at(at), self.at(now));
         }
     }
 
@@ -264,6 +261,9 @@ impl Run {
             // Rounded up, as a poll that ends before its time would only be repeated.
             now + u64::try_from(wait.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX / 2)
         });
+        if due != Some(now) {
+            self.for_nothing = 0;
+        }
         let net = self.net.borrow().next();
         let edges = !self.net.borrow().edges.is_empty();
         let next = match (due, net) {
@@ -363,6 +363,7 @@ impl Run {
     fn turn(&mut self) {
         self.outcome.turns += 1;
         self.net.borrow_mut().turn = self.outcome.turns;
+        let calls = self.net.borrow().calls;
         let now = self.at(self.now());
         let (given, keys) = (&mut self.given, &self.keys);
         self.driver.turn(now, &mut |key, chunk| {
@@ -371,6 +372,13 @@ impl Run {
         });
         self.share.settle(&mut self.net.borrow_mut(), &self.given);
         self.nothing_waits_too_long();
+        let net = self.net.borrow();
+        self.for_nothing = if net.calls == calls {
+            self.for_nothing + 1
+        } else {
+            0
+        };
+        l1_no_turn_is_wanted_for_nothing(self.for_nothing, net.live);
     }
 
     fn nothing_waits_too_long(&self) {
@@ -400,6 +408,7 @@ impl Run {
             let ended = (&given, conn, &finished.report);
             l1_each_phase_ends_by_its_bound(ended, &self.elsewhere, self.stop_at, net.now);
             l1_no_idle_time_outlasts_its_clock(ended, &self.elsewhere);
+            l6_none_ends_over_bytes_below_the_mark(ended);
             a_clock_that_ended_it_had_run_out(ended, self.stop_at);
             evicted_is_who_must_make_room(&given, conn, &finished.report);
             let ending = format!("{:?}", finished.report.ending);
@@ -410,10 +419,15 @@ impl Run {
 
 fn limits(dice: &mut Dice) -> Limits {
     let millis = Duration::from_millis;
+    let grace = dice.one_of(&[0, 40]);
     Limits {
         flush_stall: millis(dice.between(50, 400)),
         flush_total: Some(millis(dice.between(100, 2_000))),
-        drain_idle: millis(dice.between(50, 600)),
+        drain_idle: millis(if dice.per_mille(100) {
+            dice.between(1, 20)
+        } else {
+            dice.between(50, 600)
+        }),
         drain_total: Some(millis(dice.between(100, 2_000))),
         drain_bytes: Some(dice.one_of(&[1, 10_000, 500_000, 8 << 20])),
         on_limit: dice.one_of(&[
@@ -423,7 +437,9 @@ fn limits(dice: &mut Dice) -> Limits {
         on_deadline: dice.one_of(&[OnDeadline::Close, OnDeadline::Abort]),
         finish_on: dice.one_of(&[
             FinishOn::PeerFin,
-            FinishOn::Acked { grace: millis(40) },
+            FinishOn::Acked {
+                grace: millis(grace),
+            },
             FinishOn::PeerFinAndAcked {
                 confirm: millis(100),
             },

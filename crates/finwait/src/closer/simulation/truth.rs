@@ -16,8 +16,9 @@ pub(super) struct Given {
     pub(super) payload: u64,
     pub(super) began: u64,
     pub(super) abort_wished: bool,
-    /// It was the longest without progress when there was no room for one more, at this time.
-    pub(super) makes_room: Option<u64>,
+    /// It was the longest without progress when there was no room for one more, at this time; and
+    /// whether no other one may have ended instead.
+    pub(super) makes_room: Option<(u64, bool)>,
     pub(super) delivered: u64,
 }
 
