@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::dice::Dice;
 use super::elsewhere::Elsewhere;
 use super::invariants::{
-    a_clock_that_ended_it_had_run_out, evicted_is_who_must_make_room,
+    Spent, a_clock_that_ended_it_had_run_out, evicted_is_who_must_make_room,
     l1_each_phase_ends_by_its_bound, l1_no_idle_time_outlasts_its_clock,
     l1_no_turn_is_wanted_for_nothing, l6_bytes_below_the_mark_are_read_soon,
     l6_none_ends_over_bytes_below_the_mark, s12_what_waits_is_woken_when_it_is_due,
@@ -201,33 +201,29 @@ impl Run {
         }
     }
 
-    /// Of those that are under way, if one more would be too many. What waits below a mark is read
-    /// first: if it moves bytes another one is the longest idle, and if it ends, by that or by a clock,
-    /// there is room.
+    /// Of those that are under way, if one more would be too many. One with a mark is served first,
+    /// outside of any turn: if it moves bytes another one is the longest idle, and if it ends there is
+    /// room.
     fn who_must_make_room(&mut self) {
-        let net = self.net.borrow();
+        let net = &mut *self.net.borrow_mut();
         if net.live < self.driver.max_draining {
             return;
         }
         let under_way = self.keys.values().filter(|&&id| !net.conns[id].released);
-        let mut longest_idle: Vec<_> = under_way.collect();
-        longest_idle.sort_unstable_by_key(|&&id| net.conns[id].moved_at);
-        // By the time that all of them have moved, the first is the longest idle again.
-        let (mut sure, mut first) = (true, None);
-        for &id in longest_idle {
-            let conn = &net.conns[id];
+        let mut longest_idle: Vec<_> = under_way.copied().collect();
+        longest_idle.sort_unstable_by_key(|&id| net.conns[id].moved_at);
+        let mut sure = true;
+        for id in longest_idle {
+            let conn = &mut net.conns[id];
             let marked = conn.low_water > 1;
             sure &= !marked;
-            let moves = conn.arrived > conn.read && !self.given[&id].is_full(conn);
-            let ends = conn.peer_fin || conn.died.is_some();
-            if !(marked && (moves || ends)) {
-                first = Some(id);
+            if let Some(given) = self.given.get_mut(&id) {
+                given.makes_room = Some((net.now, sure));
+            }
+            if !marked {
                 break;
             }
-            first = first.or(Some(id).filter(|_| !ends));
-        }
-        if let Some(given) = first.and_then(|id| self.given.get_mut(&id)) {
-            given.makes_room = Some((net.now, sure));
+            conn.spent = Spent::default();
         }
     }
 
