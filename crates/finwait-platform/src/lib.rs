@@ -159,11 +159,11 @@ pub fn discard<S: AsSocket>(socket: &S, max: usize, scratch: &mut [u8]) -> io::R
 
 /// Asks to be woken for no fewer than `bytes` received bytes; 1, as it is at first, for any.
 ///
-/// `setsockopt(SO_RCVLOWAT)`. A read still returns what there is. The peer's FIN, an error, and a
-/// receive window that is about to close wake as before; the kernel takes no more than half of the
-/// receive buffer, which it enlarges up to its limit unless its size was set. For who is about to throw
-/// away a stream: to be woken for each segment costs more than to drop what came with it. What comes
-/// behind the mark is told to nobody, so look again after a while: a pause is none of what wakes.
+/// `setsockopt(SO_RCVLOWAT)`. A read that does not wait still returns what there is. The peer's FIN and
+/// an error wake as before. The kernel takes no more than half of the receive buffer, which it
+/// enlarges first, up to net.ipv4.tcp_rmem, unless its size was set. For who is about to throw away a
+/// stream: to be woken for each segment costs more than to drop what came with it. What comes
+/// below the mark is told to nobody, so look again after a while: a pause is none of what wakes.
 /// `false` where it is not done.
 ///
 /// # Errors
@@ -172,8 +172,10 @@ pub fn discard<S: AsSocket>(socket: &S, max: usize, scratch: &mut [u8]) -> io::R
 ///
 /// # Portability
 ///
-/// Linux, where epoll heeds it on TCP, and a mark that is lowered below what waits wakes at once
-/// since 4.18. Other systems have it, too; it is not used there, where discarding copies.
+/// Linux, where epoll heeds it on TCP. Since 4.18 it spares the wake-ups and enlarges the buffer; an
+/// older one may fill its buffer below the mark, which only a look of one's own finds out. A recent one
+/// (6.18 at least) also wakes when the receive window is about to close. Other systems have the option,
+/// too; it is not used there, where discarding copies.
 pub fn set_receive_low_water<S: AsSocket>(socket: &S, bytes: usize) -> io::Result<bool> {
     imp::set_receive_low_water(&SockRef::from(socket), bytes)
 }

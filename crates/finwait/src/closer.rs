@@ -48,12 +48,12 @@ use socket::Watched;
 /// # Streams that are thrown away
 ///
 /// On Linux a teardown that discards, and has received 64 KiB, sets its socket's SO_RCVLOWAT to
-/// 512 KiB: to be woken for each segment costs more than to drop it. The peer's FIN, a reset and a receive
-/// window that is about to close wake as before. What else comes is looked for after 10 ms, and everything
-/// wakes again until as much has come once more; so the last bytes before a pause may count as
-/// progress 10 ms late, and no byte is missing from a report. Linux enlarges the receive buffer of such
-/// a socket to 1 MiB if nobody has set its size (net.ipv4.tcp_rmem is the limit). At most 256 sockets
-/// have this at once.
+/// 512 KiB: to be woken for each segment costs more than to drop it. The peer's FIN and a reset wake as
+/// before. What else comes is looked for after 10 ms, and everything wakes again until 64 KiB more
+/// have come; so the last bytes before a pause may count as progress 10 ms late. Whatever a
+/// teardown is served for, it reads what is there first, so none ends over bytes of which nobody has
+/// told. At most 256 sockets have this at once. Linux enlarges the receive buffer of such a socket to
+/// about 1 MiB, for good, if nobody has set its size (net.ipv4.tcp_rmem is the limit).
 ///
 /// # Time
 ///

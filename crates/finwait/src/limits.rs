@@ -30,7 +30,8 @@ pub struct Limits {
     pub flush_total: Option<Duration>,
     /// The longest time without progress while draining: no byte received and, where the OS
     /// tells, none of ours acknowledged. Default: 5 s, the common value among servers. As with
-    /// `flush_stall`, the end comes at most a quarter late where acknowledgements are asked for.
+    /// `flush_stall`, the end comes at most a quarter late where acknowledgements are asked for. Of a
+    /// stream that is thrown away the last bytes may count 10 ms late (see `Closer`).
     pub drain_idle: Duration,
     /// The longest time from our FIN to the end. Default: 30 s, which a slow uploader needs to
     /// notice the response and which keeps a dripping peer from holding the socket for ever.
