@@ -382,6 +382,7 @@ impl Teardown {
     }
 
     /// Whether what comes is still read, and thrown away.
+    #[cfg(feature = "mio")]
     pub(crate) fn discards(&self) -> bool {
         matches!(self.state, State::Flush { .. } | State::Drain { .. })
             && self.receive == Receive::Discard
