@@ -237,14 +237,7 @@ fi
 # table TITLE BASE NAME...: medians, and medians of the rounds' ratios to BASE. CPU time, and how often the server went to
 # sleep, are shown for closed loops. Their number of connections is the sixth word, or else rate by time.
 table() {
-    awk -v title="$1" -v base="$2" -v names="${*:3}" -v seconds="$seconds" '
-        function median(values, n,    i, j, t) {
-            for (i = 2; i <= n; i++)
-                for (j = i; j > 1 && values[j - 1] > values[j]; j--) {
-                    t = values[j]; values[j] = values[j - 1]; values[j - 1] = t
-                }
-            return n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
-        }
+    awk -v title="$1" -v base="$2" -v names="${*:3}" -v seconds="$seconds" "$awk_median"'
         {
             n[$1]++; rate[$1, n[$1]] = $2; user[$1, n[$1]] = $3; cpu[$1, n[$1]] = $3 + $4
             slept[$1, n[$1]] = $5
@@ -280,8 +273,11 @@ if [ "${1:-}" = --help ]; then
     exit
 fi
 if [ "${1:-}" = --where ]; then
+    if [ $# -gt 2 ]; then
+        echo "--where has one word at most behind it, SECONDS, and not: ${*:2}" >&2
+        exit 2
+    fi
     rounds=1
-    need perf linux-perf
 else
     rounds=${1:-5}
 fi
@@ -302,7 +298,12 @@ for part in "${parts[@]}"; do
 done
 need_number ROUNDS "$rounds"
 need_number SECONDS "$seconds"
-need nginx nginx-light wrk wrk ab apache2-utils taskset util-linux unshare util-linux ip iproute2 ss iproute2
+if [ "${1:-}" = --where ]; then
+    need perf linux-perf
+else
+    need nginx nginx-light wrk wrk ab apache2-utils
+fi
+need taskset util-linux unshare util-linux ip iproute2 ss iproute2
 cargo build --release -p finwait-cli -p finwait-benches --bin finwait --bin floor
 # Without one the TIME-WAIT of each run would slow the next.
 own_network || {
@@ -312,7 +313,7 @@ own_network || {
 need_quiet_machine
 
 lines=$(mktemp)
-trap 'rm -f "$lines"' EXIT
+trap 'rm -f "$lines" "$lines.run" "$lines.perf"' EXIT
 
 # run NAME [PORTS [PROFILE]]: one run, in a network of its own; the client's samples go to the file PROFILE.
 run() {
@@ -342,20 +343,23 @@ full_round() {
 
 # Prints where the client's CPU time goes, in microseconds for each connection: of one run each.
 where() {
-    local profile name connections from to
-    profile=$(mktemp)
+    local name connections from to
     for name in storm storm-floor churn churn-floor; do
-        run "$name" '' "$profile" | tee "$lines.run" >&2
+        # perf would keep the one before under another name.
+        rm -f "$lines.perf"
+        run "$name" '' "$lines.perf" | tee "$lines.run" >&2
         connections=$storm from=shutdown to=close
         if [[ $name = churn* ]]; then
             connections=$(awk -v seconds="$seconds" '{ print $2 * seconds }' "$lines.run")
             from='' to=''
         fi
-        perf script -i "$profile" -F time,ip,sym,dso 2>/dev/null |
+        perf script -i "$lines.perf" -F time,ip,sym,dso 2>/dev/null |
             awk -v name="$name" -v period=$((1000000 / samples)) -v connections="$connections" -v from="$from" -v to="$to" \
-                -f tools/where.awk >>"$lines"
+                -f tools/where.awk >>"$lines" || {
+            echo "perf has no samples of $name" >&2
+            exit 1
+        }
     done
-    rm "$profile" "$lines.run"
     machine
     awk -f tools/where-table.awk "$lines"
 }

@@ -2,7 +2,7 @@
 # What it costs to receive a stream and to throw it away (benches/benches/discard.rs): GiB for each second of the receiver's own CPU
 # time, and CPU for each byte as a part of a read loop's; medians of rounds in which the order alternates. As it comes over loopback,
 # with the sender on another core; with both on one core; and at a Gbit/s in segments of 1,500 bytes, in a network namespace of its own.
-# Takes four minutes for each round but for what it installs, on Debian 12. Needs the right to a network namespace.
+# Takes two minutes for each round but for what it installs, on Debian 12. Needs the right to a network namespace.
 # Usage: tools/discard.sh [ROUNDS]
 set -euo pipefail
 shopt -s inherit_errexit
@@ -42,7 +42,11 @@ one() {
     }
     awk -v setting="$1" -v receiver="$2" '
         $1 == "thrpt:" && $5 ~ /^[MG]iB\/s$/ { print setting, receiver, $5 ~ /^M/ ? $4 / 1024 : $4; rows++ }
-        END { exit rows != 1 }' "$said" | tee -a "$lines" >&2
+        END { exit rows != 1 }' "$said" | tee -a "$lines" >&2 || {
+        echo "no rate in what the bench printed:" >&2
+        cat "$said" >&2
+        exit 1
+    }
 }
 
 # Expanded by the shell inside.
@@ -59,14 +63,7 @@ for ((round = 1; round <= rounds; round++)); do
     done
 done
 machine
-awk -v names="${receivers[*]}" -v base="${receivers[0]}" '
-    function median(values, n,    i, j, t) {
-        for (i = 2; i <= n; i++)
-            for (j = i; j > 1 && values[j - 1] > values[j]; j--) {
-                t = values[j]; values[j] = values[j - 1]; values[j - 1] = t
-            }
-        return n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
-    }
+awk -v names="${receivers[*]}" -v base="${receivers[0]}" "$awk_median"'
     { n[$1, $2]++; rate[$1, $2, n[$1, $2]] = $3 }
     END {
         settings = split("two-cores one-core gigabit", setting, " ")

@@ -59,3 +59,14 @@ machine() {
     echo "$(date -u +%FT%TZ), Linux $(uname -r), $(nproc) cores, $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1); load averages $(cut -d ' ' -f 1-3 /proc/loadavg)"
     echo
 }
+
+# For awk: the middle one of values[1] to values[n], which are in order afterwards.
+# shellcheck disable=SC2034
+awk_median='
+    function median(values, n,    i, j, t) {
+        for (i = 2; i <= n; i++)
+            for (j = i; j > 1 && values[j - 1] > values[j]; j--) {
+                t = values[j]; values[j] = values[j - 1]; values[j - 1] = t
+            }
+        return n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
+    }'
